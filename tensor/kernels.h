@@ -1,0 +1,144 @@
+#pragma once
+#include <cstdint>
+#include <span>
+
+#include <weft/tensor/random.h>
+#include <weft/tensor/tensor.h>
+
+/// Computation on tensors without gradients: numbers in, numbers out. autograd/ops builds every
+/// public operation from these. All of them check shapes and types where their caller cannot, take
+/// any strides, negative axes and empty tensors, and spread large work over threads. Results are
+/// new dense tensors (elementwise: in the layout of the first full-sized input).
+namespace weft::kernels {
+
+/// y = f(x). The second group takes floating types only: integers and bool become float32.
+enum class Unary : std::uint8_t {
+  neg, abs, sign, square, relu, logical_not, bitwise_not, floor, ceil, round, trunc,
+  exp, exp2, expm1, log, log2, log10, log1p, sqrt, rsqrt, reciprocal,
+  sin, cos, tan, asin, acos, atan, sinh, cosh, tanh, asinh, acosh, atanh,
+  sigmoid, log_sigmoid, softplus, silu, gelu, gelu_tanh, erf, erfc, lgamma, digamma,
+  isnan, isinf, isfinite,  // results are bool
+};
+inline constexpr int unary_count = static_cast<int>(Unary::isfinite) + 1;
+
+/// y = f(a, b) with broadcasting. The types are promoted first.
+enum class Binary : std::uint8_t {
+  add, sub, mul, div, floor_divide, remainder, fmod, pow, maximum, minimum, atan2, hypot, copysign,
+  bitwise_and, bitwise_or, bitwise_xor,
+  logical_and, logical_or, logical_xor, eq, ne, lt, le, gt, ge,  // results are bool
+  // First derivatives in one pass, f(dy, v): v is the output y for relu, sigmoid and tanh, the input x for the rest.
+  relu_grad, sigmoid_grad, tanh_grad, gelu_grad, gelu_tanh_grad, silu_grad, softplus_grad,
+};
+inline constexpr int binary_count = static_cast<int>(Binary::softplus_grad) + 1;
+
+enum class Reduce : std::uint8_t { sum, mean, prod, max, min, any, all, sum_of_squares };
+inline constexpr int reduce_count = static_cast<int>(Reduce::sum_of_squares) + 1;
+
+// ---- elementwise
+Tensor unary(Unary op, const Tensor& x);
+/// Division of integers gives float32 (true division). NaN wins in maximum and minimum.
+Tensor binary(Binary op, const Tensor& a, const Tensor& b);
+Tensor binary(Binary op, const Tensor& a, const Scalar& b);
+Tensor binary(Binary op, const Scalar& a, const Tensor& b);
+/// condition ? a : b, all three broadcast; condition is bool.
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
+Tensor clamp(const Tensor& x, double low, double high);
+
+// ---- copies and conversions
+/// A dense row-major copy (always a new tensor).
+Tensor copy(const Tensor& x);
+/// x itself when already row-major, else copy(x).
+Tensor contiguous(const Tensor& x);
+Tensor cast(const Tensor& x, DType dtype);  ///< x itself when it has that type
+/// dst[...] = src, broadcast and converted. dst may have any strides.
+void copy_into(const Tensor& dst, const Tensor& src);
+void fill(const Tensor& dst, const Scalar& value);
+/// dst += scale * src, equal shapes and float types.
+void accumulate(const Tensor& dst, const Tensor& src, double scale = 1);
+
+// ---- reductions. `axes` empty means all of them.
+Tensor reduce(Reduce op, const Tensor& x, std::span<const int> axes, bool keep);
+/// Sums x down to `shape`, the reverse of broadcasting to x's shape.
+Tensor sum_to(const Tensor& x, const Shape& shape);
+Tensor argmax(const Tensor& x, int axis, bool keep);  ///< int64; the first of equals; NaN is largest
+Tensor argmin(const Tensor& x, int axis, bool keep);
+Tensor cumsum(const Tensor& x, int axis);
+
+// ---- softmax family, along one axis
+Tensor softmax(const Tensor& x, int axis);
+Tensor log_softmax(const Tensor& x, int axis);
+Tensor softmax_grad(const Tensor& dy, const Tensor& y, int axis);      ///< y * (dy - sum(dy * y))
+Tensor log_softmax_grad(const Tensor& dy, const Tensor& y, int axis);  ///< dy - exp(y) * sum(dy)
+Tensor logsumexp(const Tensor& x, int axis, bool keep);
+
+/// Row losses -log softmax(logits)[target] of logits (N, C), int64 target (N,), optional weight (C,)
+/// (else undefined); 0 where target == ignore. `log_probabilities` receives log softmax(logits).
+/// Throws ConfigError when a target is outside [0, C).
+Tensor cross_entropy_rows(const Tensor& logits, const Tensor& target, const Tensor& weight, std::int64_t ignore,
+                          Tensor& log_probabilities);
+/// d logits = scale[row] * weight[target] * (softmax - onehot(target)), 0 in ignored rows. scale is (N,) or one number.
+Tensor cross_entropy_rows_grad(const Tensor& scale, const Tensor& log_probabilities, const Tensor& target,
+                               const Tensor& weight, std::int64_t ignore);
+
+// ---- products
+/// a (..., n, k) times b (..., k, m), batch axes broadcast; 1-D operands as in NumPy's matmul. Any
+/// strides: transposed views are multiplied as they lie.
+Tensor matmul(const Tensor& a, const Tensor& b);
+/// x (..., in) W^T (out, in) + bias (out,) (or undefined).
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
+
+// ---- normalisation over the last `axes_count` axes / over channels
+/// y = (x - mean) * rstd * weight + bias; weight and bias may be undefined. mean and rstd: one per row.
+Tensor layer_norm(const Tensor& x, int axes_count, const Tensor& weight, const Tensor& bias, double eps, Tensor& mean,
+                  Tensor& rstd);
+/// Gradients for the inputs that are asked for (others stay undefined).
+void layer_norm_grad(const Tensor& dy, const Tensor& x, int axes_count, const Tensor& mean, const Tensor& rstd,
+                     const Tensor& weight, Tensor* dx, Tensor* dweight, Tensor* dbias);
+
+// ---- moving data
+/// Joins along an axis; all other sizes equal; types promoted.
+Tensor cat(std::span<const Tensor> parts, int axis);
+/// x[..., index[j], ...] along an axis; index is 1-D int64. Throws ConfigError for an index out of range
+/// (negative ones count from the end).
+Tensor index_select(const Tensor& x, int axis, const Tensor& index);
+/// dst[..., index[j], ...] += src[..., j, ...] along an axis, in place.
+void index_add(const Tensor& dst, int axis, const Tensor& index, const Tensor& src);
+/// out[i][j] = x[index[i][j]][j] for axis 0, and so on (index has x's rank).
+Tensor gather(const Tensor& x, int axis, const Tensor& index);
+/// dst[index[i][j]][j] += src[i][j] for axis 0, in place.
+void scatter_add(const Tensor& dst, int axis, const Tensor& index, const Tensor& src);
+/// The flat row-major positions of the true elements (int64).
+Tensor nonzero_flat(const Tensor& mask);
+/// Positions that would sort x along an axis (stable).
+Tensor argsort(const Tensor& x, int axis, bool descending);
+
+// ---- random
+enum class Distribution : std::uint8_t { uniform, normal, bernoulli };
+/// Fills dst with numbers `offset`, offset+1, ... of stream `seed`: uniform in [a, b), normal (mean a,
+/// deviation b), or 1 with probability a.
+void random_fill(const Tensor& dst, Distribution distribution, double a, double b, std::uint64_t seed,
+                 std::uint64_t offset);
+
+// ---- optimiser steps, in place on float32 or float64 tensors of one shape, contiguous or not
+struct AdamStep {
+  double lr, beta1, beta2, eps, weight_decay;
+  bool decoupled;  ///< AdamW: the decay shrinks the parameter itself instead of joining the gradient
+  std::int64_t step;  ///< counts from 1
+};
+void adam(const Tensor& parameter, const Tensor& gradient, const Tensor& first, const Tensor& second, const AdamStep& s);
+struct SgdStep {
+  double lr, momentum, dampening, weight_decay;
+  bool nesterov;
+  bool first;  ///< the velocity is not yet set
+};
+/// `velocity` may be undefined when momentum is 0.
+void sgd(const Tensor& parameter, const Tensor& gradient, const Tensor& velocity, const SgdStep& s);
+
+/// The instruction-set level in use: "v2", "v3", "v4" or "generic".
+const char* level() noexcept;
+/// All levels this binary holds that this CPU can run.
+std::span<const char* const> available_levels() noexcept;
+/// Switches the level (for tests). Throws ConfigError for one that is not available.
+void set_level(const char* level);
+
+}  // namespace weft::kernels
