@@ -48,7 +48,7 @@ struct Output {
 struct Classifier {
   std::vector<Encoder> encoders;
   Fusion fusion;
-  Sequential head;
+  Sequential head;  ///< empty where the fusion decides itself
 
   /// Throws ConfigError as make() and make_encoder() do, and when names and encoders differ in number.
   explicit Classifier(const ClassifierOptions& options);

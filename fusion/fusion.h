@@ -74,6 +74,8 @@ class Fusion {
   Tensor auxiliary_loss(const Fused& fused, const Tensor& target, const LossOptions& options = {}) const {
     return held().auxiliary_loss(fused, target, options);
   }
+  /// Whether it gives a decision, so that no head is needed: methods say so by `static constexpr bool decides = true`.
+  bool decides() const { return held().decides(); }
   /// The name it was made by; empty for a method put in by hand.
   const std::string& name() const noexcept { return name_; }
   void visit(const std::string& name, Visitor& v) {
@@ -85,6 +87,7 @@ class Fusion {
     virtual ~Any() = default;
     virtual Fused apply(const data::Modalities& encoded) const = 0;
     virtual Tensor auxiliary_loss(const Fused& fused, const Tensor& target, const LossOptions& options) const = 0;
+    virtual bool decides() const = 0;
     virtual void visit(const std::string& name, Visitor& v) = 0;
     virtual std::unique_ptr<Any> copy() const = 0;
   };
@@ -97,6 +100,12 @@ class Fusion {
         return method.auxiliary_loss(fused, target, options);
       else
         return Tensor();
+    }
+    bool decides() const override {
+      if constexpr (requires { Method::decides; })
+        return Method::decides;
+      else
+        return false;
     }
     void visit(const std::string& name, Visitor& v) override { detail::visit_member(name, method, v); }
     std::unique_ptr<Any> copy() const override { return std::make_unique<Held>(method); }
