@@ -5,7 +5,6 @@ Looks with nm at every libweft_kernels_*.a under --build. Each global or weak sy
 own: no other level defines it, and it carries the level's name, so that no code outside of the kernels can define it.
 Undefined symbols (libc, libm) do not count.
 """
-import glob
 import os
 import re
 import subprocess
@@ -41,9 +40,11 @@ def main():
     args = p.parse_args()
     build = args.build or os.path.join(args.root, 'build')
     levels = {}
-    for archive in sorted(glob.glob(os.path.join(glob.escape(build), '**', 'libweft_kernels_*.a'), recursive=True)):
-        level = re.match(r'libweft_kernels_(\w+)\.a', os.path.basename(archive)).group(1)
-        levels.setdefault(level, {}).update(defined(archive, args.nm))
+    for folder, _, names in os.walk(build):  # glob would follow the link in build/include round and round
+        for name in sorted(names):
+            archive = re.fullmatch(r'libweft_kernels_(\w+)\.a', name)
+            if archive:
+                levels.setdefault(archive.group(1), {}).update(defined(os.path.join(folder, name), args.nm))
     if len(levels) < 2:
         skip(f'{len(levels)} kernel level(s) in {os.path.basename(os.path.abspath(build))}: nothing to share')
     findings, looked = [], 0
