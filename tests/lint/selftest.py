@@ -241,6 +241,16 @@ class Headers(Lint):
         self.fails('headers', 'tensor/shape.h:1:', '--', COMPILER, '-std=c++20')
 
 
+class Shell(Lint):
+    def test_scripts(self):
+        self.write('run', '#!/bin/sh\nif true; then echo yes; fi\n')
+        self.passes('shell')
+        self.write('x/run', '#!/bin/sh\nif true; then echo yes\n')
+        self.fails('shell', 'x/run:1:')
+        self.write('x/run', '#!/bin/bash\ntrue\n')
+        self.fails('shell', 'x/run:1: bash')
+
+
 @unittest.skipUnless(shutil.which('clang-format-14'), 'no clang-format 14')
 class Format(Lint):
     def test_layout(self):
