@@ -202,6 +202,12 @@ class Symbols(Lint):
             self.level(level, shared.replace('LEVEL', level))
         self.fails('symbols', 'levels share largest(int, int)')
 
+    def test_a_renamed_namespace_passes(self):
+        for level in ('v2', 'v3'):
+            self.level(level, 'namespace eigen_LEVEL::internal { inline int f() { return 1; } }\n'
+                       'int (*weft_LEVEL)() = eigen_LEVEL::internal::f;\n'.replace('LEVEL', level))
+        self.passes('symbols')
+
     def test_a_symbol_without_its_level(self):
         self.level('v2', self.TABLE.replace('LEVEL', 'v2'))
         self.level('v3', self.TABLE.replace('LEVEL', 'v3') + 'inline int one() { return 1; }\nint (*weft_v3)() = one;\n')

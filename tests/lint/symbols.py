@@ -28,7 +28,7 @@ def defined(archive, nm):
 
 def readable(symbol):
     try:
-        return subprocess.run(['c++filt', symbol], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+        return subprocess.run(['c++filt', symbol], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()[:160]
     except (OSError, subprocess.CalledProcessError):
         return symbol
 
@@ -57,7 +57,7 @@ def main():
         if len(having) > 1:
             where = ', '.join(f'{level} ({kind})' for level, kind in having)
             findings.append(f'levels share {readable(symbol)}: {where}')
-        elif not re.search(rf'_{having[0][0]}(?![0-9])', symbol):
+        elif '_' + having[0][0] not in symbol:
             findings.append(f'level {having[0][0]} defines {readable(symbol)} ({having[0][1]}) without its name in it: '
                             'code elsewhere may be given this copy')
     finish(findings, looked)
