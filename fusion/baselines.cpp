@@ -32,12 +32,13 @@ Fused Mean::operator()(const data::Modalities& encoded) const {
 Single::Single(const Options& o)
     : expected("single", o),
       index(index_of(expected, o.modality)),
-      projection({.in_features = o.widths[static_cast<std::size_t>(index)], .out_features = o.width, .dtype = o.dtype}) {}
+      projection(
+          {.in_features = o.widths[static_cast<std::size_t>(index)], .out_features = o.width, .dtype = o.dtype}) {}
 
 Fused Single::operator()(const data::Modalities& encoded) const {
   expected.check("single", encoded);
   const auto m = static_cast<std::size_t>(index);
-  const Tensor who = who_has(encoded.present, m);  // (B, 1)
+  const Tensor who = who_has(encoded.present, m);                                             // (B, 1)
   const Tensor chosen = eq(arange(0, static_cast<double>(expected.count())), Scalar(index));  // (M,)
   Fused fused = begin(encoded.present);
   fused.empty = logical_not(squeeze(who, 1));

@@ -32,7 +32,8 @@ Sequential head_of(const ClassifierOptions& o) {
   };
   add_dropout();
   for (const std::int64_t width : o.head) {
-    if (width < 1) throw ConfigError(text("classifier: a layer of the head has ", width, " features\n  help: choose 1 or more"));
+    if (width < 1)
+      throw ConfigError(text("classifier: a layer of the head has ", width, " features\n  help: choose 1 or more"));
     head.add(Linear({.in_features = in, .out_features = width, .dtype = o.method.dtype})).add(ReLU());
     add_dropout();
     in = width;

@@ -61,7 +61,8 @@ struct Act {
 };
 
 /// Damages rows of one modality. Shuffled rows come from `x`, so from samples as they were.
-Tensor damaged(const data::Modalities& all, const Scales& scales, std::size_t m, const std::vector<Act>& acts, Generator& g) {
+Tensor damaged(const data::Modalities& all, const Scales& scales, std::size_t m, const std::vector<Act>& acts,
+               Generator& g) {
   const Tensor& x = all.features[m];
   if (acts.empty()) return x;
   const Tensor mean = contiguous(scales.mean[m]), deviation = contiguous(scales.deviation[m]);
@@ -164,8 +165,8 @@ data::Modalities degrade(const data::Modalities& batch, const Scales& scales, co
   return out;
 }
 
-data::Modalities degrade_modality(const data::Modalities& batch, const Scales& scales, int m, Damage damage, double strength,
-                                  Generator& g) {
+data::Modalities degrade_modality(const data::Modalities& batch, const Scales& scales, int m, Damage damage,
+                                  double strength, Generator& g) {
   check_features(batch);
   check_scales(batch, scales);
   std::vector<Act> acts;
@@ -188,7 +189,8 @@ data::Modalities drop_modalities(const data::Modalities& batch, double probabili
     bool any = false;
     for (int m = 0; m < batch.count(); ++m) kept[m] = false;
     for (const int m : here) any |= kept[m] = g.uniform() >= probability;
-    if (!any && !here.empty()) kept[here[static_cast<std::size_t>(g.below(static_cast<std::int64_t>(here.size())))]] = true;
+    if (!any && !here.empty())
+      kept[here[static_cast<std::size_t>(g.below(static_cast<std::int64_t>(here.size())))]] = true;
   }
   return out;
 }

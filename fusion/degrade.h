@@ -37,8 +37,8 @@ data::Modalities degrade(const data::Modalities& batch, const Scales& scales, co
                          Generator& generator);
 /// One modality of all samples that have it, e.g. of test samples. `strength` is for Damage::noise. Throws
 /// ShapeError when there is no modality m.
-data::Modalities degrade_modality(const data::Modalities& batch, const Scales& scales, int m, Damage damage, double strength,
-                                  Generator& generator);
+data::Modalities degrade_modality(const data::Modalities& batch, const Scales& scales, int m, Damage damage,
+                                  double strength, Generator& generator);
 /// Training recipe: takes each present modality of each sample away with `probability`, but never a sample's last
 /// one (when all would go, one of them, chosen evenly, stays). Throws ConfigError unless probability is in [0, 1].
 data::Modalities drop_modalities(const data::Modalities& batch, double probability, Generator& generator);

@@ -71,9 +71,11 @@ Encoder make_encoder(std::string_view kind, const EncoderOptions& o) {
   if (o.in_features < 1)
     throw ConfigError(text("encoder: in_features is ", o.in_features, "\n  help: choose 1 or more"));
   if (name == "identity") return {{}, o.in_features, o.dtype};
-  if (o.hidden.empty()) throw ConfigError(text("encoder: \"", name, "\" has no layer sizes\n  help: give hidden, as in {32}"));
+  if (o.hidden.empty())
+    throw ConfigError(text("encoder: \"", name, "\" has no layer sizes\n  help: give hidden, as in {32}"));
   for (const std::int64_t width : o.hidden)
-    if (width < 1) throw ConfigError(text("encoder: a layer of \"", name, "\" has ", width, " features\n  help: choose 1 or more"));
+    if (width < 1)
+      throw ConfigError(text("encoder: a layer of \"", name, "\" has ", width, " features\n  help: choose 1 or more"));
   if (name == "linear") {
     Sequential layers;
     layers.add(Linear({.in_features = o.in_features, .out_features = o.hidden.back(), .dtype = o.dtype}));

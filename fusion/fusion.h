@@ -58,8 +58,8 @@ class Fusion {
  public:
   Fusion() = default;
   template <class Method>
-    requires(!std::is_same_v<std::remove_cvref_t<Method>, Fusion>)
-  explicit Fusion(Method method, std::string name = "") : held_(std::make_unique<Held<Method>>(std::move(method))), name_(std::move(name)) {}
+  requires(!std::is_same_v<std::remove_cvref_t<Method>, Fusion>) explicit Fusion(Method method, std::string name = "")
+      : held_(std::make_unique<Held<Method>>(std::move(method))), name_(std::move(name)) {}
   Fusion(const Fusion& other) : held_(other.held_ ? other.held_->copy() : nullptr), name_(other.name_) {}
   Fusion(Fusion&&) noexcept = default;
   Fusion& operator=(const Fusion& other) { return *this = Fusion(other); }
@@ -127,7 +127,8 @@ std::string_view description(std::string_view name);
 
 /// sum(losses * row weights * class weights of the target) / sum(those weights), over the rows where `counts`
 /// ((B,) bool; undefined: all) is true; undefined when these weigh nothing together. losses, target: (B,).
-Tensor mean_loss(const Tensor& losses, const Tensor& target, const LossOptions& options = {}, const Tensor& counts = Tensor());
+Tensor mean_loss(const Tensor& losses, const Tensor& target, const LossOptions& options = {},
+                 const Tensor& counts = Tensor());
 /// The cross-entropy of logits (B, C) by mean_loss(). The class weights count as in weft::cross_entropy.
 Tensor decision_loss(const Tensor& logits, const Tensor& target, const LossOptions& options = {},
                      const Tensor& counts = Tensor());

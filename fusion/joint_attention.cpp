@@ -17,7 +17,7 @@ Fused JointAttention::operator()(const data::Modalities& encoded) const {
   expected.check("attention", encoded);
   Fused fused = begin(encoded.present);
   fused.weights = weigh(scores(joint(encoded, absent)), encoded.present, temperature);  // (B, M)
-  fused.features = weighted_sum(project(projections, encoded), fused.weights);           // (B, D)
+  fused.features = weighted_sum(project(projections, encoded), fused.weights);          // (B, D)
   return fused;
 }
 

@@ -26,8 +26,8 @@ Fused Late::operator()(const data::Modalities& encoded) const {
     fused.logits.push_back(rows_or(heads[m](rows_or(encoded.features[m], who)), who));  // (B, C)
     said.push_back(rows_or(log_softmax(fused.logits.back(), 1), who, impossible));
   }
-  const Tensor count = sum(to(encoded.present, dtype), 1, true);                         // (B, 1)
-  const Tensor mixed = logsumexp(stack(said, 1), 1) - log(clamp(count, 1, 1e9));         // (B, M, C) -> (B, C)
+  const Tensor count = sum(to(encoded.present, dtype), 1, true);                  // (B, 1)
+  const Tensor mixed = logsumexp(stack(said, 1), 1) - log(clamp(count, 1, 1e9));  // (B, M, C) -> (B, C)
   const double classes = static_cast<double>(mixed.size(1));
   fused.decision = where(unsqueeze(fused.empty, 1), scalar(-std::log(classes), dtype), mixed);
   return fused;

@@ -8,7 +8,8 @@ namespace weft::fusion {
 Tensor mean_loss(const Tensor& losses, const Tensor& target, const LossOptions& options, const Tensor& counts) {
   if (!options.class_weights.defined() && !options.row_weights.defined() && !counts.defined()) return mean(losses);
   if (options.row_weights.defined() && !(options.row_weights.shape() == losses.shape()))
-    throw ShapeError(text("mean_loss: the row weights are ", options.row_weights.shape(), ", the losses ", losses.shape()));
+    throw ShapeError(
+        text("mean_loss: the row weights are ", options.row_weights.shape(), ", the losses ", losses.shape()));
   Tensor weights = counts.defined() ? to(counts, losses.dtype()) : ones(losses.shape(), losses.dtype());
   if (options.class_weights.defined())
     weights = weights * index_select(to(options.class_weights, losses.dtype()), 0, target);
@@ -25,9 +26,9 @@ Tensor decision_loss(const Tensor& logits, const Tensor& target, const LossOptio
   }
   // The smoothed share is spread over all classes with their weights, as weft::cross_entropy does; the class weight of
   // the target is inside these rows already and joins the denominator only.
-  const Tensor rows = cross_entropy(logits, target,
-                                    {.weight = options.class_weights, .label_smoothing = options.label_smoothing,
-                                     .reduction = Reduction::none});
+  const Tensor rows = cross_entropy(
+      logits, target,
+      {.weight = options.class_weights, .label_smoothing = options.label_smoothing, .reduction = Reduction::none});
   LossOptions rest = options;
   rest.class_weights = Tensor();
   const Tensor weighted = mean_loss(rows, target, rest, counts);

@@ -16,7 +16,8 @@ Expected::Expected(const char* method, const Options& o) : names(o.names), width
   if (names.empty()) throw ConfigError(text(method, ": there is no modality\n  help: give names and widths"));
   for (std::size_t m = 0; m < names.size(); ++m) {
     if (widths[m] < 1)
-      throw ConfigError(text(method, ": modality \"", names[m], "\" has width ", widths[m], "\n  help: choose 1 or more"));
+      throw ConfigError(
+          text(method, ": modality \"", names[m], "\" has width ", widths[m], "\n  help: choose 1 or more"));
     const auto here = names.begin() + static_cast<std::ptrdiff_t>(m);
     if (std::find(names.begin(), here, names[m]) != here)
       throw ConfigError(text(method, ": two modalities are called \"", names[m], "\""));
@@ -34,7 +35,8 @@ void Expected::check(const char* method, const data::Modalities& encoded) const 
                              "\"\n  help: bring them in order with select(names)"));
     const Tensor& x = encoded.features[m];
     if (x.dim() != 2 || x.size(1) != widths[m])
-      throw ShapeError(text(method, ": \"", names[m], "\" is ", x.shape(), ", made for [", encoded.batch(), ", ", widths[m], "]"));
+      throw ShapeError(
+          text(method, ": \"", names[m], "\" is ", x.shape(), ", made for [", encoded.batch(), ", ", widths[m], "]"));
   }
 }
 
