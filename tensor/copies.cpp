@@ -7,7 +7,8 @@ namespace {
 /// Copies tile by tile when the innermost axes of the two sides differ. Returns false when that is not the case.
 bool copy_transposed(const Loop& loop, Int size) {
   const int inner = loop.rank() - 1;
-  if (loop.rank() < 2 || loop.step(0, inner) != size || loop.step(1, inner) == size || loop.step(1, inner) == 0) return false;
+  if (loop.rank() < 2 || loop.step(0, inner) != size || loop.step(1, inner) == size || loop.step(1, inner) == 0)
+    return false;
   int other = -1;
   for (int axis = 0; axis < inner; ++axis)
     if (loop.step(1, axis) == size) other = axis;

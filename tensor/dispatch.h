@@ -77,9 +77,8 @@ class Loop {
     }
     // Parts begin at multiples of 1024 elements, so that threads share no cache line of a dense result.
     constexpr Int unit = 1024;
-    parallel_for((elements_ + unit - 1) / unit, (smallest + unit - 1) / unit, [&](Int begin, Int end) {
-      walk(begin * unit, end * unit < elements_ ? end * unit : elements_, row);
-    });
+    parallel_for((elements_ + unit - 1) / unit, (smallest + unit - 1) / unit,
+                 [&](Int begin, Int end) { walk(begin * unit, end * unit < elements_ ? end * unit : elements_, row); });
   }
 
  private:
@@ -168,14 +167,14 @@ void run_dense(const Loop& loop, const DType* wanted, const Use* uses, Int small
         p[k] = direct[k] ? from : buffer[k];
         if (!direct[k] && uses[k] != Use::write)
           t.convert[static_cast<int>(wanted[k])][static_cast<int>(loop.dtype(k))](p[k], 1, from, step / size,
-                                                                               repeated[k] ? 1 : width);
+                                                                                  repeated[k] ? 1 : width);
       }
       kernel(static_cast<char* const*>(p), static_cast<const Int*>(steps), width);
       for (int k = 0; k < count; ++k) {
         if (direct[k] || uses[k] == Use::read) continue;
         const Int step = loop.inner_step(k), size = item_size(loop.dtype(k));
-        t.convert[static_cast<int>(loop.dtype(k))][static_cast<int>(wanted[k])](at[k] + begin * step, step / size, p[k], 1,
-                                                                             width);
+        t.convert[static_cast<int>(loop.dtype(k))][static_cast<int>(wanted[k])](at[k] + begin * step, step / size, p[k],
+                                                                                1, width);
       }
     }
   });

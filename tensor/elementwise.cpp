@@ -7,9 +7,12 @@ namespace weft::kernels {
 namespace {
 
 const char* const binary_names[binary_count] = {
-    "add", "sub", "mul", "div", "floor_divide", "remainder", "fmod", "pow", "maximum", "minimum", "atan2", "hypot",
-    "copysign", "bitwise_and", "bitwise_or", "bitwise_xor", "logical_and", "logical_or", "logical_xor", "eq", "ne", "lt",
-    "le", "gt", "ge", "relu_grad", "sigmoid_grad", "tanh_grad", "gelu_grad", "gelu_tanh_grad", "silu_grad", "softplus_grad"};
+    "add",         "sub",          "mul",          "div",         "floor_divide", "remainder",
+    "fmod",        "pow",          "maximum",      "minimum",     "atan2",        "hypot",
+    "copysign",    "bitwise_and",  "bitwise_or",   "bitwise_xor", "logical_and",  "logical_or",
+    "logical_xor", "eq",           "ne",           "lt",          "le",           "gt",
+    "ge",          "relu_grad",    "sigmoid_grad", "tanh_grad",   "gelu_grad",    "gelu_tanh_grad",
+    "silu_grad",   "softplus_grad"};
 const char* name_of(Binary op) { return binary_names[static_cast<int>(op)]; }
 
 constexpr bool is_test(Unary op) { return op == Unary::logical_not || op >= Unary::isnan; }
@@ -107,8 +110,10 @@ void run_binary(Binary op, Compute c, const Tensor& y, const Tensor* a, const Te
   const DType type = dtype_of_compute(c);
   const Number value(number ? *number : Scalar(0), c);
   for (const Tensor* x : {a, b}) {
-    if (x) loop.add(*x);
-    else loop.add_number(value.value, type);
+    if (x)
+      loop.add(*x);
+    else
+      loop.add_number(value.value, type);
   }
   loop.prepare();
   if (loop.elements() == 0) return;
@@ -133,10 +138,11 @@ Tensor binary_number(Binary op, const Tensor& x, const Scalar& number, bool numb
     if (same && e == -1 && c != Compute::i64) return unary(Unary::reciprocal, x);
   }
   if (divides_whole(op) && c == Compute::i64) {
-    if (number_first) check_divisor(op, x);
+    if (number_first)
+      check_divisor(op, x);
     else if (number.integer() == 0)
-      throw ConfigError(text(name_of(op), ": an integer tensor ", x.shape(), " is divided by 0",
-                             "\n  help: divide floating types"));
+      throw ConfigError(
+          text(name_of(op), ": an integer tensor ", x.shape(), " is divided by 0", "\n  help: divide floating types"));
   }
   const TensorBody& b = x.body();
   const DType result = is_test(op) ? DType::boolean : type;
@@ -144,14 +150,18 @@ Tensor binary_number(Binary op, const Tensor& x, const Scalar& number, bool numb
     Tensor y = empty_like(x, result);
     const Number value(number, c);
     const auto kernel = table().binary[static_cast<int>(op)][slot(c)];
-    if (number_first) kernel(y.body().data, value.value, b.data, b.numel, 0, 1);
-    else kernel(y.body().data, b.data, value.value, b.numel, 1, 0);
+    if (number_first)
+      kernel(y.body().data, value.value, b.data, b.numel, 0, 1);
+    else
+      kernel(y.body().data, b.data, value.value, b.numel, 1, 0);
     return y;
   }
   Tensor y = empty_like(x, result);
   const Tensor dense = aligned_to(y, x);
-  if (number_first) run_binary(op, c, y, nullptr, &dense, &number);
-  else run_binary(op, c, y, &dense, nullptr, &number);
+  if (number_first)
+    run_binary(op, c, y, nullptr, &dense, &number);
+  else
+    run_binary(op, c, y, &dense, nullptr, &number);
   return y;
 }
 
@@ -193,7 +203,8 @@ Tensor unary(Unary op, const Tensor& x) {
 Tensor binary(Binary op, const Tensor& a, const Tensor& b) {
   const TensorBody& x = a.body();
   const TensorBody& z = b.body();
-  // Small dense tensors of one shape and type go to the kernel at once: this path is most of the cost of such an operation.
+  // Small dense tensors of one shape and type go to the kernel at once: this path is most of the cost of such an
+  // operation.
   if (x.dtype == DType::float32 && z.dtype == DType::float32 && x.contiguous && z.contiguous && x.numel <= grain / 4 &&
       x.shape == z.shape && !is_bitwise(op)) {
     Tensor y = is_test(op) ? empty(x.shape, DType::boolean) : empty(x.shape, DType::float32);
@@ -214,13 +225,15 @@ Tensor binary(Binary op, const Scalar& a, const Tensor& b) { return binary_numbe
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   if (condition.dtype() != DType::boolean)
-    throw DtypeError(text("where: the condition is ", condition.dtype(), ", not bool\n  help: compare it, as in x != 0"));
+    throw DtypeError(
+        text("where: the condition is ", condition.dtype(), ", not bool\n  help: compare it, as in x != 0"));
   const DType type = promote_tensors(a, b);
   const Shape shape = broadcast("where", broadcast("where", condition.shape(), a.shape()), b.shape());
   const Tensor x = cast(a, type), z = cast(b, type);
-  Tensor y = x.shape() == shape ? empty_like(x) : z.shape() == shape ? empty_like(z)
-             : condition.shape() == shape                            ? empty_like(condition, type)
-                                                                     : empty(shape, type);
+  Tensor y = x.shape() == shape           ? empty_like(x)
+             : z.shape() == shape         ? empty_like(z)
+             : condition.shape() == shape ? empty_like(condition, type)
+                                          : empty(shape, type);
   Loop loop(shape);
   loop.add(y);
   loop.add(condition);
@@ -237,7 +250,8 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
 }
 
 Tensor clamp(const Tensor& x, double low, double high) {
-  if (std::isnan(low) || std::isnan(high)) throw ConfigError(text("clamp: bounds ", low, " and ", high, " are not numbers"));
+  if (std::isnan(low) || std::isnan(high))
+    throw ConfigError(text("clamp: bounds ", low, " and ", high, " are not numbers"));
   const Compute c = compute_of(x.dtype());
   Tensor y = empty_like(x);
   if (x.numel() == 0) return y;

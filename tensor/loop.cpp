@@ -22,7 +22,8 @@ void Loop::prepare() noexcept {
   elements_ = shape_.product();
   const auto wider = [&](int a, int b) {  // axis a belongs outside of axis b
     for (int k = 0; k < count_; ++k) {
-      const Int x = steps_[k][a] < 0 ? -steps_[k][a] : steps_[k][a], y = steps_[k][b] < 0 ? -steps_[k][b] : steps_[k][b];
+      const Int x = steps_[k][a] < 0 ? -steps_[k][a] : steps_[k][a],
+                y = steps_[k][b] < 0 ? -steps_[k][b] : steps_[k][b];
       if (x != y) return x > y;
     }
     return false;
@@ -66,21 +67,24 @@ DType promote_tensors(const Tensor& a, const Tensor& b) {
 }
 
 void check_same_shape(const char* op, const Tensor& a, const Tensor& b) {
-  if (!(a.shape() == b.shape()))
-    throw ShapeError(text(op, ": shapes ", a.shape(), " and ", b.shape(), " differ"));
+  if (!(a.shape() == b.shape())) throw ShapeError(text(op, ": shapes ", a.shape(), " and ", b.shape(), " differ"));
 }
 
 void check_floating(const char* op, const Tensor& x) {
   if (!is_floating(x.dtype()))
-    throw DtypeError(text(op, ": takes floating types, not ", x.dtype(), "\n  help: convert it with to(x, DType::float32)"));
+    throw DtypeError(
+        text(op, ": takes floating types, not ", x.dtype(), "\n  help: convert it with to(x, DType::float32)"));
 }
 
 Around around(const Shape& shape, int axis) noexcept {
   Around a;
   for (int i = 0; i < shape.size(); ++i) {
-    if (i < axis) a.before *= shape[i];
-    else if (i == axis) a.along = shape[i];
-    else a.behind *= shape[i];
+    if (i < axis)
+      a.before *= shape[i];
+    else if (i == axis)
+      a.along = shape[i];
+    else
+      a.behind *= shape[i];
   }
   return a;
 }

@@ -12,7 +12,8 @@ namespace {
 /// Index tensors are int64; returned dense.
 Tensor checked_index(const char* op, const Tensor& index) {
   if (index.dtype() != DType::int64)
-    throw DtypeError(text(op, ": the index is ", index.dtype(), ", not int64\n  help: convert it with to(index, DType::int64)"));
+    throw DtypeError(
+        text(op, ": the index is ", index.dtype(), ", not int64\n  help: convert it with to(index, DType::int64)"));
   return contiguous(index);
 }
 
@@ -36,12 +37,16 @@ void add_rows(void* y, const void* x, Int n) {
   T* out = static_cast<T*>(y);
   const T* in = static_cast<const T*>(x);
   for (Int i = 0; i < n; ++i) {
-    if constexpr (std::is_same_v<T, BFloat16>) out[i] = BFloat16(static_cast<float>(out[i]) + static_cast<float>(in[i]));
-    else if constexpr (std::is_same_v<T, bool>) out[i] = out[i] || in[i];
+    if constexpr (std::is_same_v<T, BFloat16>)
+      out[i] = BFloat16(static_cast<float>(out[i]) + static_cast<float>(in[i]));
+    else if constexpr (std::is_same_v<T, bool>)
+      out[i] = out[i] || in[i];
     else if constexpr (std::is_same_v<T, Int>)
       out[i] = static_cast<Int>(static_cast<std::uint64_t>(out[i]) + static_cast<std::uint64_t>(in[i]));
-    else if constexpr (std::is_integral_v<T>) out[i] = static_cast<T>(static_cast<Int>(out[i]) + static_cast<Int>(in[i]));
-    else out[i] += in[i];
+    else if constexpr (std::is_integral_v<T>)
+      out[i] = static_cast<T>(static_cast<Int>(out[i]) + static_cast<Int>(in[i]));
+    else
+      out[i] += in[i];
   }
 }
 using AddRows = void (*)(void*, const void*, Int);
@@ -107,8 +112,8 @@ Tensor cat(std::span<const Tensor> parts, int axis) {
     bool fits = s.size() == shape.size();
     for (int j = 0; fits && j < shape.size(); ++j) fits = j == k || s[j] == shape[j];
     if (!fits)
-      throw ShapeError(text("cat: part ", i, " has shape ", s, ", part 0 ", first.shape(), ": they may differ at axis ", k,
-                            " only"));
+      throw ShapeError(text("cat: part ", i, " has shape ", s, ", part 0 ", first.shape(), ": they may differ at axis ",
+                            k, " only"));
     shape[k] += s[k];
     type = promote(type, parts[i].dtype());
   }
@@ -125,7 +130,8 @@ Tensor cat(std::span<const Tensor> parts, int axis) {
 Tensor index_select(const Tensor& x, int axis, const Tensor& index) {
   const int k = normalize_axis("index_select", axis, x.dim());
   if (x.dim() == 0 || index.dim() != 1)
-    throw ShapeError(text("index_select: x ", x.shape(), " and index ", index.shape(), ": the index has one axis, x at least one"));
+    throw ShapeError(
+        text("index_select: x ", x.shape(), " and index ", index.shape(), ": the index has one axis, x at least one"));
   const Tensor dense = contiguous(x), places = checked_index("index_select", index);
   const Around a = around(x.shape(), k);
   const Int* v = checked_values("index_select", places, a.along);
@@ -140,8 +146,10 @@ Tensor index_select(const Tensor& x, int axis, const Tensor& index) {
     for (Int i = begin; i < end; ++i) {
       const Int o = i / count, j = v[i - o * count];
       const char* source = from + (o * a.along + (j < 0 ? j + a.along : j)) * row;
-      if (a.behind == 1) copy_item(to + i * row, source, size);
-      else std::memcpy(to + i * row, source, static_cast<std::size_t>(row));
+      if (a.behind == 1)
+        copy_item(to + i * row, source, size);
+      else
+        std::memcpy(to + i * row, source, static_cast<std::size_t>(row));
     }
   });
   return y;
@@ -169,8 +177,10 @@ void index_add(const Tensor& dst, int axis, const Tensor& index, const Tensor& s
           const Int j = v[i] < 0 ? v[i] + a.along : v[i];
           char* to = bytes(y) + (o * a.along + j) * row;
           const char* add = bytes(from) + (o * count + i) * row;
-          if (axpy && a.behind >= 8) axpy(to, add, a.behind, 1.0);
-          else scalar_add(to, add, a.behind);
+          if (axpy && a.behind >= 8)
+            axpy(to, add, a.behind, 1.0);
+          else
+            scalar_add(to, add, a.behind);
         }
     });
   });

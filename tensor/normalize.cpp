@@ -42,7 +42,8 @@ Tensor layer_norm(const Tensor& x, int axes_count, const Tensor& weight, const T
   const Rows r = split("layer_norm", x, axes_count);
   const DType type = native(x.dtype());
   const Tensor in = contiguous(cast(x, type));
-  const Tensor w = parameter("layer_norm", "weight", weight, r, type), b = parameter("layer_norm", "bias", bias, r, type);
+  const Tensor w = parameter("layer_norm", "weight", weight, r, type),
+               b = parameter("layer_norm", "bias", bias, r, type);
   Tensor y = empty(x.shape(), type);
   mean = empty(r.outer, type);
   rstd = empty(r.outer, type);
@@ -67,7 +68,8 @@ void layer_norm_grad(const Tensor& dy, const Tensor& x, int axes_count, const Te
   const Tensor in = contiguous(cast(x, type)), g = contiguous(cast(dy, type));
   const Tensor m = contiguous(cast(mean, type)), s = contiguous(cast(rstd, type));
   if (m.numel() != r.count || s.numel() != r.count)
-    throw ShapeError(text("layer_norm: mean ", mean.shape(), " and rstd ", rstd.shape(), " do not match ", r.count, " rows"));
+    throw ShapeError(
+        text("layer_norm: mean ", mean.shape(), " and rstd ", rstd.shape(), " do not match ", r.count, " rows"));
   const Tensor w = parameter("layer_norm", "weight", weight, r, type);
   const Tensor out = dx ? empty(x.shape(), type) : Tensor();
 

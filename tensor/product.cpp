@@ -1,7 +1,7 @@
 #include <weft/tensor/dispatch.h>
 
 #ifdef WEFT_ONEDNN
-#include <weft/tensor/onednn/matmul.h>
+#include <weft/tensor/onednn/onednn.h>
 #endif
 
 /// Products of matrices.
@@ -39,8 +39,8 @@ void run_block(const Product& p, Int row, Int rows, Int column, Int columns) {
 void run_single(const Product& p) {
 #ifdef WEFT_ONEDNN
   if (p.compute == Compute::f32 && !is_deterministic() &&
-      onednn::product({reinterpret_cast<float*>(p.c), p.ld_c, reinterpret_cast<const float*>(p.a.data), p.a.row, p.a.column,
-                       reinterpret_cast<const float*>(p.b.data), p.b.row, p.b.column, p.m, p.n, p.k,
+      onednn::product({reinterpret_cast<float*>(p.c), p.ld_c, reinterpret_cast<const float*>(p.a.data), p.a.row,
+                       p.a.column, reinterpret_cast<const float*>(p.b.data), p.b.row, p.b.column, p.m, p.n, p.k,
                        reinterpret_cast<const float*>(p.bias)}))
     return;
 #endif
@@ -55,8 +55,8 @@ void run(const Product& p) {
   }
 #ifdef WEFT_ONEDNN
   if (p.compute == Compute::f32 && !is_deterministic() &&
-      onednn::product({reinterpret_cast<float*>(p.c), p.ld_c, reinterpret_cast<const float*>(p.a.data), p.a.row, p.a.column,
-                       reinterpret_cast<const float*>(p.b.data), p.b.row, p.b.column, p.m, p.n, p.k,
+      onednn::product({reinterpret_cast<float*>(p.c), p.ld_c, reinterpret_cast<const float*>(p.a.data), p.a.row,
+                       p.a.column, reinterpret_cast<const float*>(p.b.data), p.b.row, p.b.column, p.m, p.n, p.k,
                        reinterpret_cast<const float*>(p.bias)}))
     return;
 #endif
@@ -71,8 +71,10 @@ void run(const Product& p) {
   parallel_for(parts, 1, [&](Int begin, Int end) {
     for (Int i = begin; i < end; ++i) {
       const Int first = i * part, size = length - first < part ? length - first : part;
-      if (by_rows) run_block(p, first, size, 0, p.n);
-      else run_block(p, 0, p.m, first, size);
+      if (by_rows)
+        run_block(p, first, size, 0, p.n);
+      else
+        run_block(p, 0, p.m, first, size);
     }
   });
 }
@@ -111,8 +113,10 @@ Int joined_row_stride(const Tensor& x) {
   Int stride = 0, expected = -1;
   for (int axis = r - 2; axis >= 0; --axis) {
     if (x.shape()[axis] == 1) continue;
-    if (expected < 0) stride = x.strides()[axis];
-    else if (x.strides()[axis] != expected) return -1;
+    if (expected < 0)
+      stride = x.strides()[axis];
+    else if (x.strides()[axis] != expected)
+      return -1;
     expected = x.strides()[axis] * x.shape()[axis];
   }
   return expected < 0 ? x.shape()[r - 1] : stride;
@@ -134,14 +138,23 @@ Tensor multiply_rows(const Tensor& x, const View& b, Int n, const Tensor& bias, 
     in = copy(in);
     row = k;
   }
-  Product p{bytes(y), n, tidy(bytes(in), rows, k, row, in.strides()[last]), b, rows, n, k,
-            bias.defined() ? bytes(bias) : nullptr, compute_of(type)};
+  Product p{bytes(y),
+            n,
+            tidy(bytes(in), rows, k, row, in.strides()[last]),
+            b,
+            rows,
+            n,
+            k,
+            bias.defined() ? bytes(bias) : nullptr,
+            compute_of(type)};
   run(p);
   return y;
 }
 
 /// Matrices are multiplied in float32 or float64; integers in float64 (exact up to 2^53).
-DType product_type(DType type) { return type == DType::float64 || !is_floating(type) ? DType::float64 : DType::float32; }
+DType product_type(DType type) {
+  return type == DType::float64 || !is_floating(type) ? DType::float64 : DType::float32;
+}
 
 Tensor batched(const Tensor& a, const Tensor& b, DType type) {
   Shape batch_a = a.shape(), batch_b = b.shape();
@@ -194,8 +207,10 @@ Tensor batched(const Tensor& a, const Tensor& b, DType type) {
   parallel_for(items, smallest_for_threads / 2 / work + 1, [&](Int begin, Int end) {
     for (Int i = begin; i < end; ++i) {
       const Product p = product(i);
-      if (work < smallest_for_threads) run_block(p, 0, m, 0, n);
-      else run_single(p);
+      if (work < smallest_for_threads)
+        run_block(p, 0, m, 0, n);
+      else
+        run_single(p);
     }
   });
   return y;
@@ -211,8 +226,8 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   const Int inner_a = a.shape().back(), inner_b = b.shape()[b.dim() == 1 ? 0 : b.dim() - 2];
   if (inner_a != inner_b) {
     const bool fits_transposed = b.dim() == 2 && b.shape()[1] == inner_a;
-    throw ShapeError(text("matmul: inner sizes differ: a ", a.shape(), " has ", inner_a, " columns, b ", b.shape(), " has ",
-                          inner_b, " rows", fits_transposed ? "\n  help: transpose b with t(b)" : ""));
+    throw ShapeError(text("matmul: inner sizes differ: a ", a.shape(), " has ", inner_a, " columns, b ", b.shape(),
+                          " has ", inner_b, " rows", fits_transposed ? "\n  help: transpose b with t(b)" : ""));
   }
   Tensor x = cast(a, type), z = cast(b, type);
   // A vector is a row on the left, a column on the right; its axis is taken away from the result.
@@ -244,14 +259,14 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  if (weight.dim() != 2)
-    throw ShapeError(text("linear: weight has shape ", weight.shape(), ", not (outputs, inputs)"));
+  if (weight.dim() != 2) throw ShapeError(text("linear: weight has shape ", weight.shape(), ", not (outputs, inputs)"));
   const Int out = weight.shape()[0], in = weight.shape()[1];
   if (x.dim() == 0 || x.shape().back() != in)
     throw ShapeError(text("linear: x ", x.shape(), " has ", x.dim() == 0 ? 0 : x.shape().back(), " columns, weight ",
                           weight.shape(), " takes ", in));
   if (bias.defined() && !(bias.shape() == Shape{out}))
-    throw ShapeError(text("linear: bias has shape ", bias.shape(), ", weight ", weight.shape(), " gives ", out, " outputs"));
+    throw ShapeError(
+        text("linear: bias has shape ", bias.shape(), ", weight ", weight.shape(), " gives ", out, " outputs"));
   DType result = promote(x.dtype(), weight.dtype());
   if (bias.defined()) result = promote(result, bias.dtype());
   const DType type = product_type(result);

@@ -178,9 +178,9 @@ Tensor reduce(Reduce op, const Tensor& x, std::span<const int> axes, bool keep) 
       throw ShapeError(text(name, ": nothing to choose from in shape ", x.shape(),
                             "\n  help: give it at least one element, or choose an axis of non-zero size"));
     return number(type, shape,
-                  op == Reduce::mean                          ? std::numeric_limits<double>::quiet_NaN()
+                  op == Reduce::mean                        ? std::numeric_limits<double>::quiet_NaN()
                   : op == Reduce::prod || op == Reduce::all ? 1
-                                                              : 0);
+                                                            : 0);
   }
 
   Tensor dense = cast(x, native(x.dtype()));
@@ -229,8 +229,10 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   bool fits = extra >= 0;
   for (int i = 0; fits && i < x.dim(); ++i) {
     const Int n = x.shape()[i], wanted = i < extra ? 1 : shape[i - extra];
-    if (i < extra || (wanted == 1 && n != 1)) axes[count++] = i;
-    else fits = n == wanted;
+    if (i < extra || (wanted == 1 && n != 1))
+      axes[count++] = i;
+    else
+      fits = n == wanted;
   }
   if (!fits) throw ShapeError(text("sum_to: shape ", x.shape(), " cannot be summed down to ", shape));
   const Tensor y = count ? reduce(Reduce::sum, x, std::span<const int>(axes, count), true) : x;
@@ -244,8 +246,10 @@ Tensor arg(const char* name, int which, const Tensor& x, int axis, bool keep) {
   const Around a = around(x.shape(), x.dim() == 0 ? 1 : k);
   Shape shape = x.shape();
   if (x.dim() > 0) {
-    if (keep) shape[k] = 1;
-    else shape.erase(k);
+    if (keep)
+      shape[k] = 1;
+    else
+      shape.erase(k);
   }
   const Int n = x.dim() == 0 ? 1 : a.along;
   Tensor y = empty(shape, DType::int64);

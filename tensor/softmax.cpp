@@ -76,14 +76,14 @@ double real_at(const Tensor& x, Int i) {
 
 /// Checks logits (N, C), targets (N,) and weight (C,); returns the targets, dense.
 Tensor checked_targets(const char* op, const Tensor& logits, const Tensor& target, const Tensor& weight, Int ignore) {
-  if (logits.dim() != 2)
-    throw ShapeError(text(op, ": logits have shape ", logits.shape(), ", not (rows, classes)"));
+  if (logits.dim() != 2) throw ShapeError(text(op, ": logits have shape ", logits.shape(), ", not (rows, classes)"));
   const Int rows = logits.shape()[0], classes = logits.shape()[1];
   if (target.dim() != 1 || target.shape()[0] != rows)
     throw ShapeError(text(op, ": target shape ", target.shape(), " does not match logits ", logits.shape(),
                           "\n  help: give one class number per row"));
   if (target.dtype() != DType::int64)
-    throw DtypeError(text(op, ": targets are ", target.dtype(), ", not int64\n  help: convert them with to(target, DType::int64)"));
+    throw DtypeError(
+        text(op, ": targets are ", target.dtype(), ", not int64\n  help: convert them with to(target, DType::int64)"));
   if (weight.defined() && (weight.dim() != 1 || weight.shape()[0] != classes))
     throw ShapeError(text(op, ": weight shape ", weight.shape(), " does not match ", classes, " classes"));
   const Tensor dense = contiguous(target);
@@ -112,8 +112,10 @@ Tensor logsumexp(const Tensor& x, int axis, bool keep) {
   const Tensor in = prepared("logsumexp", x);
   Shape shape = x.shape();
   if (x.dim() > 0) {
-    if (keep) shape[k] = 1;
-    else shape.erase(k);
+    if (keep)
+      shape[k] = 1;
+    else
+      shape.erase(k);
   }
   Tensor y = empty(shape, in.dtype());
   if (y.numel() > 0) {
@@ -143,8 +145,10 @@ Tensor cross_entropy_rows(const Tensor& logits, const Tensor& target, const Tens
       loss = -real_at(logs, i * classes + t[i]);
       if (weights.defined()) loss *= real_at(weights, t[i]);
     }
-    if (y.dtype() == DType::float64) reinterpret_cast<double*>(bytes(y))[i] = loss;
-    else reinterpret_cast<float*>(bytes(y))[i] = static_cast<float>(loss);
+    if (y.dtype() == DType::float64)
+      reinterpret_cast<double*>(bytes(y))[i] = loss;
+    else
+      reinterpret_cast<float*>(bytes(y))[i] = static_cast<float>(loss);
   }
   return cast(y, logits.dtype());
 }

@@ -20,7 +20,8 @@ void check_state(const char* op, const char* what, const Tensor& parameter, cons
 
 }  // namespace
 
-void adam(const Tensor& parameter, const Tensor& gradient, const Tensor& first, const Tensor& second, const AdamStep& s) {
+void adam(const Tensor& parameter, const Tensor& gradient, const Tensor& first, const Tensor& second,
+          const AdamStep& s) {
   const DType type = checked_type("adam", parameter);
   check_state("adam", "gradient", parameter, gradient);
   check_state("adam", "first moment", parameter, first);
@@ -58,7 +59,8 @@ void sgd(const Tensor& parameter, const Tensor& gradient, const Tensor& velocity
   const bool has_velocity = s.momentum != 0;
   if (has_velocity) {
     if (!velocity.defined())
-      throw ConfigError(text("sgd: momentum is ", s.momentum, " but there is no velocity\n  help: pass a tensor like the parameter"));
+      throw ConfigError(
+          text("sgd: momentum is ", s.momentum, " but there is no velocity\n  help: pass a tensor like the parameter"));
     check_state("sgd", "velocity", parameter, velocity);
     bytes_to_write(velocity);
   }

@@ -6,27 +6,35 @@ namespace {
 struct add_ {
   template <class T>
   WEFT_INLINE static T apply(T a, T b) {
-    if constexpr (is_float<T>) return a + b;
-    else return wrap_add(a, b);
+    if constexpr (is_float<T>)
+      return a + b;
+    else
+      return wrap_add(a, b);
   }
 };
 struct sub_ {
   template <class T>
   WEFT_INLINE static T apply(T a, T b) {
-    if constexpr (is_float<T>) return a - b;
-    else return wrap_sub(a, b);
+    if constexpr (is_float<T>)
+      return a - b;
+    else
+      return wrap_sub(a, b);
   }
 };
 struct mul_ {
   template <class T>
   WEFT_INLINE static T apply(T a, T b) {
-    if constexpr (is_float<T>) return a * b;
-    else return wrap_mul(a, b);
+    if constexpr (is_float<T>)
+      return a * b;
+    else
+      return wrap_mul(a, b);
   }
 };
 struct div_ {
   template <class T>
-  WEFT_INLINE static T apply(T a, T b) { return a / b; }
+  WEFT_INLINE static T apply(T a, T b) {
+    return a / b;
+  }
 };
 
 WEFT_INLINE float c_fmod(float a, float b) { return __builtin_fmodf(a, b); }
@@ -36,8 +44,10 @@ WEFT_INLINE double c_fmod(double a, double b) { return __builtin_fmod(a, b); }
 struct fmod_ {
   template <class T>
   WEFT_INLINE static T apply(T a, T b) {
-    if constexpr (is_float<T>) return c_fmod(a, b);
-    else return b == -1 ? 0 : a % b;
+    if constexpr (is_float<T>)
+      return c_fmod(a, b);
+    else
+      return b == -1 ? 0 : a % b;
   }
 };
 struct remainder_ {  // the sign of the divisor
@@ -80,11 +90,15 @@ struct pow_ {
 };
 struct maximum_ {
   template <class T>
-  WEFT_INLINE static T apply(T a, T b) { return math::max_nan(a, b); }
+  WEFT_INLINE static T apply(T a, T b) {
+    return math::max_nan(a, b);
+  }
 };
 struct minimum_ {
   template <class T>
-  WEFT_INLINE static T apply(T a, T b) { return math::min_nan(a, b); }
+  WEFT_INLINE static T apply(T a, T b) {
+    return math::min_nan(a, b);
+  }
 };
 struct atan2_ {
   WEFT_INLINE static float apply(float a, float b) { return __builtin_atan2f(a, b); }
@@ -96,7 +110,9 @@ struct hypot_ {
 };
 struct copysign_ {
   template <class T>
-  WEFT_INLINE static T apply(T a, T b) { return math::copysign(a, b); }
+  WEFT_INLINE static T apply(T a, T b) {
+    return math::copysign(a, b);
+  }
 };
 struct bitwise_and_ {
   WEFT_INLINE static Int apply(Int a, Int b) { return a & b; }
@@ -108,10 +124,12 @@ struct bitwise_xor_ {
   WEFT_INLINE static Int apply(Int a, Int b) { return a ^ b; }
 };
 
-#define WEFT_TEST_OP(name, expression)                            \
-  struct name##_ {                                                \
-    template <class T>                                            \
-    WEFT_INLINE static bool apply(T a, T b) { return expression; } \
+#define WEFT_TEST_OP(name, expression)        \
+  struct name##_ {                            \
+    template <class T>                        \
+    WEFT_INLINE static bool apply(T a, T b) { \
+      return expression;                      \
+    }                                         \
   };
 WEFT_TEST_OP(logical_and, (a != T(0)) & (b != T(0)))
 WEFT_TEST_OP(logical_or, (a != T(0)) | (b != T(0)))
@@ -123,15 +141,17 @@ WEFT_TEST_OP(le, a <= b)
 WEFT_TEST_OP(gt, a > b)
 WEFT_TEST_OP(ge, a >= b)
 
-#define WEFT_GRADIENT(name, expression)                          \
-  struct name##_ {                                               \
-    template <class T>                                           \
-    WEFT_INLINE static T apply(T dy, T v) { return expression; } \
+#define WEFT_GRADIENT(name, expression)     \
+  struct name##_ {                          \
+    template <class T>                      \
+    WEFT_INLINE static T apply(T dy, T v) { \
+      return expression;                    \
+    }                                       \
   };
 WEFT_GRADIENT(relu_grad, v <= T(0) ? T(0) : dy)
-WEFT_GRADIENT(sigmoid_grad, dy * (v * (T(1) - v)))
-WEFT_GRADIENT(tanh_grad, dy * (T(1) - v * v))
-WEFT_GRADIENT(softplus_grad, dy * math::sigmoid(v))
+WEFT_GRADIENT(sigmoid_grad, dy*(v*(T(1) - v)))
+WEFT_GRADIENT(tanh_grad, dy*(T(1) - v * v))
+WEFT_GRADIENT(softplus_grad, dy* math::sigmoid(v))
 struct gelu_grad_ {
   template <class T>
   WEFT_INLINE static T apply(T dy, T v) {
@@ -201,8 +221,8 @@ void axpy(void* y, const void* x, Int n, double scale) {
 
 void WEFT_LEVELED(install_binary)(KernelTable& t) {
   const auto at = [&](Binary op) { return t.binary[static_cast<int>(op)]; };
-#define WEFT_FLOATS(name, form)                       \
-  at(Binary::name)[0] = form<name##_, float, float>;  \
+#define WEFT_FLOATS(name, form)                      \
+  at(Binary::name)[0] = form<name##_, float, float>; \
   at(Binary::name)[1] = form<name##_, double, double>;
 #define WEFT_ALL(name, form) \
   WEFT_FLOATS(name, form)    \
@@ -212,17 +232,16 @@ void WEFT_LEVELED(install_binary)(KernelTable& t) {
   at(Binary::name)[0] = loop<name##_, float, std::uint8_t>;  \
   at(Binary::name)[1] = loop<name##_, double, std::uint8_t>; \
   at(Binary::name)[2] = loop<name##_, Int, std::uint8_t>;
-  WEFT_ALL(add, loop) WEFT_ALL(sub, loop) WEFT_ALL(mul, loop) WEFT_FLOATS(div, loop)
-  WEFT_ALL(floor_divide, heavy_loop) WEFT_ALL(remainder, heavy_loop) WEFT_ALL(fmod, heavy_loop)
-  WEFT_ALL(pow, heavy_loop) WEFT_ALL(maximum, loop) WEFT_ALL(minimum, loop)
-  WEFT_FLOATS(atan2, heavy_loop) WEFT_FLOATS(hypot, heavy_loop) WEFT_FLOATS(copysign, loop)
-  WEFT_INTEGERS(bitwise_and) WEFT_INTEGERS(bitwise_or) WEFT_INTEGERS(bitwise_xor)
-  WEFT_TESTS(logical_and) WEFT_TESTS(logical_or) WEFT_TESTS(logical_xor)
-  WEFT_TESTS(eq) WEFT_TESTS(ne) WEFT_TESTS(lt) WEFT_TESTS(le) WEFT_TESTS(gt) WEFT_TESTS(ge)
-  WEFT_FLOATS(relu_grad, loop) WEFT_FLOATS(sigmoid_grad, loop) WEFT_FLOATS(tanh_grad, loop)
-  WEFT_FLOATS(gelu_grad, loop) WEFT_FLOATS(gelu_tanh_grad, loop) WEFT_FLOATS(silu_grad, loop)
-  WEFT_FLOATS(softplus_grad, loop)
-  t.axpy[0] = axpy<float>;
+  WEFT_ALL(add, loop)
+  WEFT_ALL(sub, loop) WEFT_ALL(mul, loop) WEFT_FLOATS(div, loop) WEFT_ALL(floor_divide, heavy_loop)
+      WEFT_ALL(remainder, heavy_loop) WEFT_ALL(fmod, heavy_loop) WEFT_ALL(pow, heavy_loop) WEFT_ALL(maximum, loop)
+          WEFT_ALL(minimum, loop) WEFT_FLOATS(atan2, heavy_loop) WEFT_FLOATS(hypot, heavy_loop)
+              WEFT_FLOATS(copysign, loop) WEFT_INTEGERS(bitwise_and) WEFT_INTEGERS(bitwise_or)
+                  WEFT_INTEGERS(bitwise_xor) WEFT_TESTS(logical_and) WEFT_TESTS(logical_or) WEFT_TESTS(logical_xor)
+                      WEFT_TESTS(eq) WEFT_TESTS(ne) WEFT_TESTS(lt) WEFT_TESTS(le) WEFT_TESTS(gt) WEFT_TESTS(ge)
+                          WEFT_FLOATS(relu_grad, loop) WEFT_FLOATS(sigmoid_grad, loop) WEFT_FLOATS(tanh_grad, loop)
+                              WEFT_FLOATS(gelu_grad, loop) WEFT_FLOATS(gelu_tanh_grad, loop)
+                                  WEFT_FLOATS(silu_grad, loop) WEFT_FLOATS(softplus_grad, loop) t.axpy[0] = axpy<float>;
   t.axpy[1] = axpy<double>;
 }
 

@@ -8,8 +8,8 @@ namespace weft::kernels {
 namespace {
 
 template <class T, int Order>
-using Matrix = Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Order>, Eigen::Unaligned,
-                          Eigen::OuterStride<>>;
+using Matrix =
+    Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Order>, Eigen::Unaligned, Eigen::OuterStride<>>;
 template <class T>
 using Result = Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, Eigen::Unaligned,
                           Eigen::OuterStride<>>;
@@ -21,8 +21,8 @@ void multiply(T* c, Int ld_c, const T* a, Int ld_a, const T* b, Int ld_b, Int m,
 }
 
 template <class T>
-void gemm(void* c, Int ld_c, const void* a, Int row_a, Int column_a, const void* b, Int row_b, Int column_b, Int m, Int n,
-          Int k, const void* bias) {
+void gemm(void* c, Int ld_c, const void* a, Int row_a, Int column_a, const void* b, Int row_b, Int column_b, Int m,
+          Int n, Int k, const void* bias) {
   T* y = static_cast<T*>(c);
   const T* x = static_cast<const T*>(a);
   const T* w = static_cast<const T*>(b);

@@ -152,7 +152,8 @@ WEFT_MATH float log10(float x) {
   const Mantissa m = split_log(x);
   const float tail = log_tail(m.f);
   // log10(2) and log10(e) in two parts, the first short enough for exact products.
-  const float y = m.n * 0.30102539f + (m.f * 0.43359375f + (tail * 0.434294482f + (m.f * 7.00731903e-4f + m.n * 4.60503907e-6f)));
+  const float y =
+      m.n * 0.30102539f + (m.f * 0.43359375f + (tail * 0.434294482f + (m.f * 7.00731903e-4f + m.n * 4.60503907e-6f)));
   return log_limits(x, y);
 }
 WEFT_MATH double log10(double x) { return __builtin_log10(x); }
@@ -314,7 +315,8 @@ WEFT_MATH double digamma(double x) {
   }
   const double z = 1 / (x * x);
   const double series =
-      z * (1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 - z * (691.0 / 32760 - z / 12))))));
+      z *
+      (1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 - z * (691.0 / 32760 - z / 12))))));
   return y + __builtin_log(x) - 0.5 / x - series;
 }
 

@@ -66,7 +66,8 @@ void convert(void* y, Int step_y, const void* x, Int step_x, Int n) {
 }
 
 template <class T>
-void where(void* y, Int step_y, const void* c, Int step_c, const void* a, Int step_a, const void* b, Int step_b, Int n) {
+void where(void* y, Int step_y, const void* c, Int step_c, const void* a, Int step_a, const void* b, Int step_b,
+           Int n) {
   T* out = static_cast<T*>(y);
   const std::uint8_t* test = static_cast<const std::uint8_t*>(c);
   const T* x = static_cast<const T*>(a);

@@ -126,7 +126,8 @@ void normal_double(void* y, Int n, double mean, double deviation, std::uint64_t 
     for (Int i = 0; i < count; ++i) {
       const Int pair = (skip + i) & ~Int{1};
       const double u = (static_cast<double>(static_cast<Int>(wide(words, pair) >> 11)) + 0.5) * 0x1p-53;
-      const double angle = static_cast<double>(static_cast<Int>(wide(words, pair + 1) >> 11)) * (0x1p-53 * 6.28318530717958647693);
+      const double angle =
+          static_cast<double>(static_cast<Int>(wide(words, pair + 1) >> 11)) * (0x1p-53 * 6.28318530717958647693);
       const double r = math::sqrt(-2.0 * __builtin_log(u));
       out[at + i] = mean + deviation * (r * (((skip + i) & 1) ? __builtin_sin(angle) : __builtin_cos(angle)));
     }
@@ -136,7 +137,9 @@ void normal_double(void* y, Int n, double mean, double deviation, std::uint64_t 
 void bernoulli(float* y, Int n, double probability, std::uint64_t seed, std::uint64_t offset) {
   // An exact comparison of whole numbers: word < probability * 2^32.
   const double scaled = probability * 4294967296.0;
-  const Int limit = scaled >= 4294967296.0 ? Int{4294967296} : scaled > 0 ? static_cast<Int>(__builtin_ceil(scaled)) : 0;
+  const Int limit = scaled >= 4294967296.0 ? Int{4294967296}
+                    : scaled > 0           ? static_cast<Int>(__builtin_ceil(scaled))
+                                           : 0;
   const bool certain = limit == Int{4294967296};
   const Word below = static_cast<Word>(limit);
   stream(n, seed, offset, 0, 1, [&](const Word* words, Int skip, Int count, Int at) WEFT_INLINE_LAMBDA {

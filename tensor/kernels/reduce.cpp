@@ -18,32 +18,46 @@ using Wide = typename WideOf<T>::type;
 // An operation: its start value, how an element joins (in type W), and how two partial results join.
 struct Sum {
   template <class W>
-  WEFT_INLINE static W start() { return W(0); }
+  WEFT_INLINE static W start() {
+    return W(0);
+  }
   template <class W, class T>
-  WEFT_INLINE static W join(W a, T x) { return merge(a, static_cast<W>(x)); }
+  WEFT_INLINE static W join(W a, T x) {
+    return merge(a, static_cast<W>(x));
+  }
   template <class W>
   WEFT_INLINE static W merge(W a, W b) {
-    if constexpr (is_float<W>) return a + b;
-    else return wrap_add(a, b);
+    if constexpr (is_float<W>)
+      return a + b;
+    else
+      return wrap_add(a, b);
   }
 };
 struct SumOfSquares : Sum {
   template <class W, class T>
   WEFT_INLINE static W join(W a, T x) {
     const W v = static_cast<W>(x);
-    if constexpr (is_float<W>) return a + v * v;
-    else return wrap_add(a, wrap_mul(v, v));
+    if constexpr (is_float<W>)
+      return a + v * v;
+    else
+      return wrap_add(a, wrap_mul(v, v));
   }
 };
 struct Product {
   template <class W>
-  WEFT_INLINE static W start() { return W(1); }
+  WEFT_INLINE static W start() {
+    return W(1);
+  }
   template <class W, class T>
-  WEFT_INLINE static W join(W a, T x) { return merge(a, static_cast<W>(x)); }
+  WEFT_INLINE static W join(W a, T x) {
+    return merge(a, static_cast<W>(x));
+  }
   template <class W>
   WEFT_INLINE static W merge(W a, W b) {
-    if constexpr (is_float<W>) return a * b;
-    else return wrap_mul(a, b);
+    if constexpr (is_float<W>)
+      return a * b;
+    else
+      return wrap_mul(a, b);
   }
 };
 template <class W>
@@ -56,35 +70,59 @@ template <>
 constexpr Int highest<Int> = 0x7fffffffffffffff;
 struct Max {
   template <class W>
-  WEFT_INLINE static W start() { return lowest<W>; }
+  WEFT_INLINE static W start() {
+    return lowest<W>;
+  }
   template <class W, class T>
-  WEFT_INLINE static W join(W a, T x) { return merge(a, static_cast<W>(x)); }
+  WEFT_INLINE static W join(W a, T x) {
+    return merge(a, static_cast<W>(x));
+  }
   template <class W>
-  WEFT_INLINE static W merge(W a, W b) { return math::max_nan(b, a); }
+  WEFT_INLINE static W merge(W a, W b) {
+    return math::max_nan(b, a);
+  }
 };
 struct Min {
   template <class W>
-  WEFT_INLINE static W start() { return highest<W>; }
+  WEFT_INLINE static W start() {
+    return highest<W>;
+  }
   template <class W, class T>
-  WEFT_INLINE static W join(W a, T x) { return merge(a, static_cast<W>(x)); }
+  WEFT_INLINE static W join(W a, T x) {
+    return merge(a, static_cast<W>(x));
+  }
   template <class W>
-  WEFT_INLINE static W merge(W a, W b) { return math::min_nan(b, a); }
+  WEFT_INLINE static W merge(W a, W b) {
+    return math::min_nan(b, a);
+  }
 };
 struct Any {
   template <class W>
-  WEFT_INLINE static W start() { return W(0); }
+  WEFT_INLINE static W start() {
+    return W(0);
+  }
   template <class W, class T>
-  WEFT_INLINE static W join(W a, T x) { return x != T(0) ? W(1) : a; }
+  WEFT_INLINE static W join(W a, T x) {
+    return x != T(0) ? W(1) : a;
+  }
   template <class W>
-  WEFT_INLINE static W merge(W a, W b) { return b != W(0) ? b : a; }
+  WEFT_INLINE static W merge(W a, W b) {
+    return b != W(0) ? b : a;
+  }
 };
 struct All {
   template <class W>
-  WEFT_INLINE static W start() { return W(1); }
+  WEFT_INLINE static W start() {
+    return W(1);
+  }
   template <class W, class T>
-  WEFT_INLINE static W join(W a, T x) { return x == T(0) ? W(0) : a; }
+  WEFT_INLINE static W join(W a, T x) {
+    return x == T(0) ? W(0) : a;
+  }
   template <class W>
-  WEFT_INLINE static W merge(W a, W b) { return b == W(0) ? b : a; }
+  WEFT_INLINE static W merge(W a, W b) {
+    return b == W(0) ? b : a;
+  }
 };
 
 // Rows are reduced in runs: 64 accumulators of the element type over at most 32 elements each, then
@@ -179,8 +217,10 @@ void reduce_columns_wide(void* result, const void* x, Int rows, Int columns, Int
 /// a stands before b: larger (smaller) or NaN; equal ones keep the first.
 template <bool Largest, class T>
 WEFT_INLINE bool better(T a, T b) {
-  if constexpr (Largest) return (a > b) | ((a != a) & (b == b));
-  else return (a < b) | ((a != a) & (b == b));
+  if constexpr (Largest)
+    return (a > b) | ((a != a) & (b == b));
+  else
+    return (a < b) | ((a != a) & (b == b));
 }
 template <bool Largest, class T>
 void arg_columns(Int* index, const void* x, Int n, Int columns, Int ld) {
@@ -188,8 +228,10 @@ void arg_columns(Int* index, const void* x, Int n, Int columns, Int ld) {
   if (columns == 1 && ld == 1) {
     // The value first (vectorised), then its place.
     Wide<T> best;
-    if constexpr (Largest) reduce_row<Max, T>(&best, in, n);
-    else reduce_row<Min, T>(&best, in, n);
+    if constexpr (Largest)
+      reduce_row<Max, T>(&best, in, n);
+    else
+      reduce_row<Min, T>(&best, in, n);
     const T wanted = static_cast<T>(best);
     Int i = 0;
     if (wanted != wanted)

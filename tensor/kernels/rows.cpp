@@ -202,7 +202,8 @@ void layer_norm(void* y, void* mean, void* rstd, const void* x, const void* weig
   for (Int r = 0; r < rows; ++r) {
     const T* in = static_cast<const T*>(x) + r * n;
     T* out = static_cast<T*>(y) + r * n;
-    const T m = static_cast<T>(sum_runs<T>(n, [&](Int i) WEFT_INLINE_LAMBDA { return in[i]; }) / static_cast<double>(n));
+    const T m =
+        static_cast<T>(sum_runs<T>(n, [&](Int i) WEFT_INLINE_LAMBDA { return in[i]; }) / static_cast<double>(n));
     // The second pass finds the row in the first-level cache; one pass with squares would cancel.
     const double squares = sum_runs<T>(n, [&](Int i) WEFT_INLINE_LAMBDA { return (in[i] - m) * (in[i] - m); });
     const T s = static_cast<T>(1.0 / math::sqrt(squares / static_cast<double>(n) + eps));
@@ -244,7 +245,8 @@ void layer_norm_grad(void* dx, double* dweight, double* dbias, const void* dy, c
         for (Int i = 0; i < n; ++i) out[i] = s * (g[i] * w[i] - a - (in[i] - m) * s * c);
       } else {
         const T a = static_cast<T>(sum_runs<T>(n, [&](Int i) WEFT_INLINE_LAMBDA { return g[i]; }) / count);
-        const T c = static_cast<T>(sum_runs<T>(n, [&](Int i) WEFT_INLINE_LAMBDA { return g[i] * ((in[i] - m) * s); }) / count);
+        const T c =
+            static_cast<T>(sum_runs<T>(n, [&](Int i) WEFT_INLINE_LAMBDA { return g[i] * ((in[i] - m) * s); }) / count);
         WEFT_SIMD
         for (Int i = 0; i < n; ++i) out[i] = s * (g[i] - a - (in[i] - m) * s * c);
       }

@@ -1,4 +1,4 @@
-#include <weft/tensor/onednn/matmul.h>
+#include <weft/tensor/onednn/onednn.h>
 
 #include <array>
 #include <cstring>
