@@ -42,7 +42,7 @@ def main():
     levels = {}
     for folder, _, names in os.walk(build):  # glob would follow the link in build/include round and round
         for name in sorted(names):
-            archive = re.fullmatch(r'libweft_kernels_(\w+)\.a', name)
+            archive = re.fullmatch(r'libweft_kernels_(?:exact_)?(\w+)\.a', name)
             if archive:
                 levels.setdefault(archive.group(1), {}).update(defined(os.path.join(folder, name), args.nm))
     if len(levels) < 2:
