@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include <weft/autograd/ops.h>
-#include <weft/data/names.h>
 #include <weft/tensor/create.h>
+#include <weft/tensor/names.h>
 
 namespace weft::fusion {
 namespace {
@@ -13,7 +13,7 @@ std::int64_t index_of(const Expected& expected, const std::string& wanted) {
   if (wanted.empty()) return 0;
   const auto at = std::find(expected.names.begin(), expected.names.end(), wanted);
   if (at == expected.names.end())
-    throw ConfigError(text("single: there is no modality \"", wanted, "\"", data::closest(wanted, expected.names)));
+    throw ConfigError(text("single: there is no modality \"", wanted, "\"", closest(wanted, expected.names)));
   return at - expected.names.begin();
 }
 

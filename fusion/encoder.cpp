@@ -3,16 +3,16 @@
 #include <algorithm>
 
 #include <weft/autograd/ops.h>
-#include <weft/data/names.h>
 #include <weft/tensor/create.h>
+#include <weft/tensor/names.h>
 
 namespace weft::fusion {
 namespace {
 
 void known(const char* what, const std::string& name, std::initializer_list<std::string> all) {
   if (std::find(all.begin(), all.end(), name) == all.end())
-    throw ConfigError(text("encoder: there is no ", what, " \"", name, "\"",
-                           data::closest(name, std::span(all.begin(), all.size()))));
+    throw ConfigError(
+        text("encoder: there is no ", what, " \"", name, "\"", closest(name, std::span(all.begin(), all.size()))));
 }
 
 void add_norm(Sequential& layers, const std::string& norm, std::int64_t width, DType dtype) {
@@ -67,7 +67,7 @@ Tensor SparseBatchNorm::operator()(const Tensor& x) const {
 Encoder make_encoder(std::string_view kind, const EncoderOptions& o) {
   const std::string name(kind);
   if (std::find(encoder_names().begin(), encoder_names().end(), name) == encoder_names().end())
-    throw ConfigError(text("encoder: there is no \"", name, "\"", data::closest(name, encoder_names())));
+    throw ConfigError(text("encoder: there is no \"", name, "\"", closest(name, encoder_names())));
   if (o.in_features < 1)
     throw ConfigError(text("encoder: in_features is ", o.in_features, "\n  help: choose 1 or more"));
   if (name == "identity") return {{}, o.in_features, o.dtype};

@@ -1,4 +1,3 @@
-#include <weft/data/names.h>
 #include <weft/fusion/baselines.h>
 #include <weft/fusion/concatenate.h>
 #include <weft/fusion/confidence_gates.h>
@@ -7,6 +6,7 @@
 #include <weft/fusion/late.h>
 #include <weft/fusion/learned_weights.h>
 #include <weft/fusion/static_weights.h>
+#include <weft/tensor/names.h>
 
 namespace weft::fusion {
 namespace {
@@ -37,7 +37,7 @@ constexpr Entry table[] = {
 const Entry& find(std::string_view name) {
   for (const Entry& each : table)
     if (name == each.name) return each;
-  throw ConfigError(text("fusion: there is no \"", name, "\"", data::closest(name, names())));
+  throw ConfigError(text("fusion: there is no \"", name, "\"", closest(name, names())));
 }
 
 }  // namespace

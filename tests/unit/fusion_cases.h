@@ -38,7 +38,8 @@ inline const std::vector<Method>& methods() {
       {.name = "static", .along = {{"given", 0, false}}},
       {.name = "softmax", .along = {{"theta", 0, false}}},
       {.name = "gate", .confident = true, .alone = true, .smooth_auxiliary = false, .along = {{"theta", 0, false}}},
-      {.name = "attention", .along = {{"scores.weight", 0, false}, {"scores.weight", 1, true}, {"scores.bias", 0, false}}},
+      {.name = "attention",
+       .along = {{"scores.weight", 0, false}, {"scores.weight", 1, true}, {"scores.bias", 0, false}}},
       {.name = "single"},
   };
   return all;
@@ -49,12 +50,19 @@ inline const std::vector<std::int64_t> abc_widths = {3, 2, 4};
 inline constexpr std::int64_t abc_classes = 3, abc_width = 6;
 
 inline fusion::Options abc_options() {
-  return {.names = abc_names, .widths = abc_widths, .width = abc_width, .classes = abc_classes, .hidden = 5,
-          .weights = {0.5, 1.5, 2.0}, .modality = "b", .dtype = DType::float64};
+  return {.names = abc_names,
+          .widths = abc_widths,
+          .width = abc_width,
+          .classes = abc_classes,
+          .hidden = 5,
+          .weights = {0.5, 1.5, 2.0},
+          .modality = "b",
+          .dtype = DType::float64};
 }
 
 inline Tensor mask(const std::vector<std::vector<int>>& rows) {
-  Tensor present = empty({static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(rows.at(0).size())}, DType::boolean);
+  Tensor present =
+      empty({static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(rows.at(0).size())}, DType::boolean);
   bool* to = present.mutable_data<bool>();
   for (const auto& row : rows)
     for (const int each : row) *to++ = each != 0;
@@ -65,8 +73,8 @@ inline Tensor mask(const std::vector<std::vector<int>>& rows) {
 inline const std::vector<std::vector<int>> gaps = {{1, 1, 1}, {1, 0, 1}, {0, 1, 0}, {0, 0, 0}, {1, 1, 0}};
 
 /// Random features under a mask; `filler` stands where a modality is missing.
-inline data::Modalities abc(const std::vector<std::vector<int>>& present, double filler = std::numeric_limits<double>::quiet_NaN(),
-                            std::uint64_t seed = 7) {
+inline data::Modalities abc(const std::vector<std::vector<int>>& present,
+                            double filler = std::numeric_limits<double>::quiet_NaN(), std::uint64_t seed = 7) {
   Generator g{seed};
   data::Modalities all{abc_names, {}, mask(present)};
   for (std::size_t m = 0; m < abc_widths.size(); ++m) {

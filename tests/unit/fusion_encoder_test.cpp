@@ -12,7 +12,8 @@ namespace {
 std::vector<Encoder> mlps(const std::string& norm) {
   std::vector<Encoder> all;
   for (const std::int64_t width : abc_widths)
-    all.push_back(fusion::make_encoder("mlp", {.in_features = width, .hidden = {8, 5}, .norm = norm, .dtype = DType::float64}));
+    all.push_back(
+        fusion::make_encoder("mlp", {.in_features = width, .hidden = {8, 5}, .norm = norm, .dtype = DType::float64}));
   return all;
 }
 
@@ -24,23 +25,31 @@ TEST_CASE("encoder: each kind by its name") {
   CHECK(fusion::make_encoder("linear", {.in_features = 3, .hidden = {8, 5}})(x).shape() == Shape{4, 5});
   for (const char* activation : {"relu", "gelu", "silu", "tanh"})
     for (const char* norm : {"none", "layer", "batch"}) {
-      Encoder e = fusion::make_encoder("mlp", {.in_features = 3, .hidden = {8, 5}, .dropout = 0.1, .activation = activation, .norm = norm});
+      Encoder e = fusion::make_encoder(
+          "mlp", {.in_features = 3, .hidden = {8, 5}, .dropout = 0.1, .activation = activation, .norm = norm});
       CHECK(e(x).shape() == Shape{4, 5});
       CHECK(e.layers.size() == (std::string(norm) == "none" ? 6 : 8));
     }
   CHECK(fusion::encoder_names() == std::vector<std::string>{"identity", "linear", "mlp"});
   // Double-precision tables feed a single-precision network.
-  CHECK(fusion::make_encoder("linear", {.in_features = 3})(randn({4, 3}, 0, 1, DType::float64)).dtype() == DType::float32);
+  CHECK(fusion::make_encoder("linear", {.in_features = 3})(randn({4, 3}, 0, 1, DType::float64)).dtype() ==
+        DType::float32);
 }
 
 TEST_CASE("encoder: bad options are refused") {
-  const auto making = [](const char* kind, const fusion::EncoderOptions& o) { return message([&] { fusion::make_encoder(kind, o); }); };
+  const auto making = [](const char* kind, const fusion::EncoderOptions& o) {
+    return message([&] { fusion::make_encoder(kind, o); });
+  };
   CHECK(making("mpl", {.in_features = 3}) == "encoder: there is no \"mpl\"; the closest name is \"mlp\"");
-  CHECK(making("mlp", {.in_features = 3, .activation = "rely"}) == "encoder: there is no activation \"rely\"; the closest name is \"relu\"");
-  CHECK(making("mlp", {.in_features = 3, .norm = "layr"}) == "encoder: there is no norm \"layr\"; the closest name is \"layer\"");
+  CHECK(making("mlp", {.in_features = 3, .activation = "rely"}) ==
+        "encoder: there is no activation \"rely\"; the closest name is \"relu\"");
+  CHECK(making("mlp", {.in_features = 3, .norm = "layr"}) ==
+        "encoder: there is no norm \"layr\"; the closest name is \"layer\"");
   CHECK(making("mlp", {}) == "encoder: in_features is 0\n  help: choose 1 or more");
-  CHECK(making("linear", {.in_features = 3, .hidden = {}}) == "encoder: \"linear\" has no layer sizes\n  help: give hidden, as in {32}");
-  CHECK(making("mlp", {.in_features = 3, .hidden = {4, 0}}) == "encoder: a layer of \"mlp\" has 0 features\n  help: choose 1 or more");
+  CHECK(making("linear", {.in_features = 3, .hidden = {}}) ==
+        "encoder: \"linear\" has no layer sizes\n  help: give hidden, as in {32}");
+  CHECK(making("mlp", {.in_features = 3, .hidden = {4, 0}}) ==
+        "encoder: a layer of \"mlp\" has 0 features\n  help: choose 1 or more");
 }
 
 TEST_CASE("encoder: only rows that have the modality are encoded, so batch statistics see no filler") {

@@ -103,7 +103,8 @@ TEST_CASE("fusion: shapes, and weights that sum to 1 over what is present") {
           const double c = numbers(fused.confidence)[3 * row + m];
           CHECK((has ? c > 0 && c < 1 : c == 0));
         }
-        if (method.alone && !has) CHECK(same(select(fused.logits[m], 0, static_cast<std::int64_t>(row)), zeros({abc_classes}, DType::float64)));
+        if (method.alone && !has)
+          CHECK(same(select(fused.logits[m], 0, static_cast<std::int64_t>(row)), zeros({abc_classes}, DType::float64)));
       }
       if (method.weighs) CHECK(weights == doctest::Approx(empty ? 0.0 : 1.0));
       if (empty && method.weighs && !method.decides)
@@ -199,8 +200,10 @@ TEST_CASE("fusion: the order of the modalities does not matter") {
       // "gates.0.score.bias" there is "gates.2.score.bias" here.
       std::string source = name;
       for (std::size_t i = 0; i < source.size(); ++i)
-        if (std::isdigit(source[i])) source[i] = static_cast<char>('0' + order[static_cast<std::size_t>(source[i] - '0')]);
-      const auto at = std::find_if(original.begin(), original.end(), [&](const auto& each) { return each.first == source; });
+        if (std::isdigit(source[i]))
+          source[i] = static_cast<char>('0' + order[static_cast<std::size_t>(source[i] - '0')]);
+      const auto at =
+          std::find_if(original.begin(), original.end(), [&](const auto& each) { return each.first == source; });
       REQUIRE(at != original.end());
       Tensor value = at->second;
       for (const Along& each : method.along)
@@ -212,7 +215,8 @@ TEST_CASE("fusion: the order of the modalities does not matter") {
     const Fused here = f(abc(gaps)), there = g(abc(gaps).select(other.names));
     CHECK(testing::allclose(result(there), result(here)));
     if (method.weighs) CHECK(testing::allclose(there.weights, index_select(here.weights, 1, from(modalities))));
-    if (method.confident) CHECK(testing::allclose(there.confidence, index_select(here.confidence, 1, from(modalities))));
+    if (method.confident)
+      CHECK(testing::allclose(there.confidence, index_select(here.confidence, 1, from(modalities))));
   }
 }
 
@@ -238,7 +242,8 @@ TEST_CASE("fusion: gradients are right and reach every parameter") {
       std::copy_n(in.begin(), 3, evidence.features.begin());
       const Fused fused = copied(evidence);
       std::vector<Tensor> out = {result(fused)};
-      if (method.weighs && method.name != "single" && method.name != "mean" && method.name != "static" && method.name != "late")
+      if (method.weighs && method.name != "single" && method.name != "mean" && method.name != "static" &&
+          method.name != "late")
         out.push_back(fused.weights);  // the others' are constants
       if (method.smooth_auxiliary)
         if (const Tensor asked = copied.auxiliary_loss(fused, target()); asked.defined()) out.push_back(asked);
@@ -295,7 +300,8 @@ TEST_CASE("fusion: late is the mean of the present probabilities, even where the
     double p = 0;
     int n = 0;
     for (std::size_t m = 0; m < 3; ++m)
-      if (gaps[static_cast<std::size_t>(row)][m]) ++n, p += numbers(softmax(fused.logits[m], 1))[static_cast<std::size_t>(2 * row)];
+      if (gaps[static_cast<std::size_t>(row)][m])
+        ++n, p += numbers(softmax(fused.logits[m], 1))[static_cast<std::size_t>(2 * row)];
     CHECK(std::exp(numbers(fused.decision)[static_cast<std::size_t>(2 * row)]) == doctest::Approx(n ? p / n : 0.5));
   }
   for (Linear& head : late.heads) {

@@ -6,7 +6,8 @@ using namespace weft::test;
 
 namespace {
 
-std::string making(const std::string& name, const std::function<void(fusion::Options&)>& change = [](auto&) {}) {
+std::string making(
+    const std::string& name, const std::function<void(fusion::Options&)>& change = [](auto&) {}) {
   fusion::Options options = abc_options();
   change(options);
   return message([&] { fusion::make(name, options); });
@@ -37,7 +38,8 @@ TEST_CASE("fusion: options that make no sense are refused by every method") {
   for (const std::string name : {"late", "gate"})
     CHECK(making(name, [](auto& o) { o.classes = 1; }) == name + ": classes is 1\n  help: choose 2 or more");
   for (const std::string name : {"softmax", "gate", "attention"})
-    CHECK(making(name, [](auto& o) { o.temperature = 0; }) == name + ": temperature is 0\n  help: choose a number above 0");
+    CHECK(making(name, [](auto& o) { o.temperature = 0; }) ==
+          name + ": temperature is 0\n  help: choose a number above 0");
   CHECK(making("gate", [](auto& o) { o.hidden = 0; }) == "gate: hidden is 0\n  help: choose 1 or more");
   CHECK(making("gate", [](auto& o) { o.dropout = 2; }) == "dropout: p is 2\n  help: choose a probability from 0 to 1");
   CHECK(making("static", [](auto& o) { o.weights.pop_back(); }) == "static: 2 weights for 3 modalities");
@@ -52,9 +54,12 @@ TEST_CASE("fusion: evidence of another kind than the method was made for is refu
   for (const std::string& name : fusion::names()) {
     CAPTURE(name);
     const fusion::Fusion f = fusion::make(name, abc_options());
-    CHECK(message([&] { f(abc(gaps).select(std::vector<std::string>{"a", "b"})); }) == name + ": 2 modalities, made for 3");
-    CHECK(message([&] { f(abc(gaps).select(std::vector<std::string>{"a", "c", "b"})); }) ==
-          name + ": modality 1 is \"c\", made for \"b\"\n  help: bring them in order with select(names)");
+    CHECK(message([&] {
+            f(abc(gaps).select(std::vector<std::string>{"a", "b"}));
+          }) == name + ": 2 modalities, made for 3");
+    CHECK(message([&] {
+            f(abc(gaps).select(std::vector<std::string>{"a", "c", "b"}));
+          }) == name + ": modality 1 is \"c\", made for \"b\"\n  help: bring them in order with select(names)");
     data::Modalities wide = abc(gaps);
     wide.features[0] = zeros({5, 4}, DType::float64);
     CHECK(message([&] { f(wide); }) == name + ": \"a\" is [5, 4], made for [5, 3]");
@@ -79,8 +84,10 @@ TEST_CASE("fusion: losses weigh rows and classes, and leave out what does not co
   const Tensor counts = reshape(mask({{1, 0, 0, 1}}), {4});
   CHECK(fusion::decision_loss(logits, y, {}, counts).item() == doctest::Approx((rows[0] + rows[3]) / 2));
   CHECK(!fusion::decision_loss(logits, y, {}, reshape(mask({{0, 0, 0, 0}}), {4})).defined());
-  CHECK(!fusion::decision_loss(logits, y, {.row_weights = zeros({4}, DType::float64), .label_smoothing = 0.1}).defined());
+  CHECK(
+      !fusion::decision_loss(logits, y, {.row_weights = zeros({4}, DType::float64), .label_smoothing = 0.1}).defined());
   CHECK(message([&] { fusion::decision_loss(logits, y, {.row_weights = zeros({3})}); }) ==
         "mean_loss: the row weights are [3], the losses [4]");
-  CHECK(message([&] { fusion::modality_losses({}, y); }) == "modality_losses: this fusion gives no logits per modality");
+  CHECK(message([&] { fusion::modality_losses({}, y); }) ==
+        "modality_losses: this fusion gives no logits per modality");
 }
