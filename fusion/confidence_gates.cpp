@@ -12,7 +12,8 @@ ConfidenceGates::ConfidenceGates(const Options& o)
       projections(fusion::projections(o)),
       theta(zeros({static_cast<std::int64_t>(o.names.size())}, o.dtype).set_requires_grad()),
       temperature(checked_temperature("gate", o)),
-      auxiliary_weight(o.auxiliary_weight) {
+      auxiliary_weight(o.auxiliary_weight),
+      confidence_weight(o.confidence_weight) {
   at_least("gate", "classes", o.classes, 2);
   at_least("gate", "hidden", o.hidden, 1);
   for (const std::int64_t width : o.widths) {
@@ -34,8 +35,8 @@ Fused ConfidenceGates::operator()(const data::Modalities& encoded) const {
   }
   const Tensor score = cat(scores, 1);  // (B, M)
   fused.confidence = rows_or(sigmoid(score), encoded.present);
-  // exp(log_sigmoid) is the confidence itself: the softmax normalises prior * confidence, and never divides by 0.
-  fused.weights = weigh(theta + log_sigmoid(score), encoded.present, temperature);
+  // exp(score) are the odds c / (1 - c) of the confidence c.
+  fused.weights = weigh(theta + score, encoded.present, temperature);
   fused.features = weighted_sum(projected, fused.weights);  // (B, D)
   return fused;
 }
@@ -48,7 +49,7 @@ Tensor ConfidenceGates::auxiliary_loss(const Fused& fused, const Tensor& target,
     const Tensor truth = squeeze(gather(probability, 1, unsqueeze(target, 1)), 1);  // (B,)
     const Tensor error = square(select(fused.confidence, 1, static_cast<std::int64_t>(m)) - truth);
     const Tensor missed = mean_loss(error, target, options, squeeze(who_has(fused.present, m), 1));
-    if (missed.defined()) loss = loss + missed;
+    if (missed.defined()) loss = loss + missed * confidence_weight;
   }
   return loss.defined() ? loss * auxiliary_weight : loss;
 }

@@ -5,10 +5,13 @@ namespace weft::fusion {
 
 /// "gate", weights per sample by how far each modality of *this* sample can be trusted.
 ///
-///   confidence_m = sigmoid(g_m(x_m))                        a small network per modality
-///   w_m = prior_m * confidence_m^(1/T) / sum over the present,  prior = softmax(theta / T)
+///   score_m = g_m(x_m)                      a small network per modality
+///   confidence_m = sigmoid(score_m)
+///   w = softmax((theta + score) / T) over the present: a prior times the odds of the confidence
 ///   features = sum_m w_m * P_m x_m
 ///
+/// The weights follow odds because these are what votes of independent judges are worth (log-odds: Nitzan and Paroush
+/// 1982); a confidence cannot fall far enough to silence a modality whose own decision is still right half of the time.
 /// Confidence has a meaning: the auxiliary loss teaches each modality to decide alone from P_m x_m (its cross-entropy)
 /// and each gate to foretell the probability that this decision gives to the true class (squared error; Corbière et al.
 /// 2019, Han et al. 2022). A gate learns what evidence that cannot be trusted looks like only if it meets such: train
@@ -26,16 +29,17 @@ struct ConfidenceGates {
   std::vector<Gate> gates;          ///< M of (width_m -> 1)
   std::vector<Linear> heads;        ///< M of (D -> C), each modality's own decision
   Tensor theta;                     ///< (M,), 0 at first: no modality is preferred
-  double temperature, auxiliary_weight;
+  double temperature, auxiliary_weight, confidence_weight;
 
   explicit ConfidenceGates(const Options& options);
   /// M of (B, width_m) -> features (B, D), weights (B, M), confidence (B, M), logits. Throws as Expected::check().
   Fused operator()(const data::Modalities& encoded) const;
-  /// sum_m cross-entropy_m + mean over the present of (confidence - probability of the true class)^2.
+  /// sum_m cross-entropy_m + confidence_weight * mean over the present of (confidence - probability of the true
+  /// class)^2.
   Tensor auxiliary_loss(const Fused& fused, const Tensor& target, const LossOptions& options = {}) const;
   void fields(auto&& f) {
     f("expected", expected, "projections", projections, "gates", gates, "heads", heads, "theta", theta, "temperature",
-      temperature, "auxiliary_weight", auxiliary_weight);
+      temperature, "auxiliary_weight", auxiliary_weight, "confidence_weight", confidence_weight);
   }
 };
 

@@ -43,10 +43,11 @@ struct Options {
   std::vector<std::int64_t> widths{};  ///< of their encoded features, in the same order
   std::int64_t width = 32;             ///< D, of the shared space
   std::int64_t classes = 2;            ///< C, for methods that decide per modality
-  std::int64_t hidden = 16;            ///< of the gates' networks
+  std::int64_t hidden = 32;            ///< of the gates' networks
   double dropout = 0;                  ///< in the gates' networks
   double temperature = 1;              ///< of the softmax over modalities: larger is more even
   double auxiliary_weight = 1;         ///< factor of auxiliary_loss()
+  double confidence_weight = 0.3;      ///< "gate": how much a wrong confidence counts in it
   std::vector<double> weights{};       ///< "static": one per modality, above 0; empty: equal ones
   std::string modality{};              ///< "single": which one; empty: the first
   DType dtype = DType::float32;

@@ -98,7 +98,7 @@ TEST_CASE("classifier: a modality dropped for everyone, layers of one's own, nam
   fusion::Encoder own;
   own.layers.add(Linear(2, 4)).add(Tanh());
   own.width = 4;
-  options.encoders[1] = {.own = own};
+  options.encoders[1].own = own;
   Classifier net(options);
   CHECK(finite(net(abc({{1, 0, 1}, {1, 0, 1}})).log_probabilities));
   std::vector<std::string> names;

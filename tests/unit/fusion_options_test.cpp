@@ -32,7 +32,7 @@ TEST_CASE("fusion: options that make no sense are refused by every method") {
           name + ": there is no modality\n  help: give names and widths");
     CHECK(making(name, [](auto& o) { o.widths[1] = 0; }) ==
           name + ": modality \"b\" has width 0\n  help: choose 1 or more");
-    CHECK(making(name, [](auto& o) { o.names[2] = "a"; }) == name + ": two modalities are called \"a\"");
+    CHECK(making(name, [](auto& o) { o.names[2] = o.names[0]; }) == name + ": two modalities are called \"a\"");
     CHECK(making(name, [](auto& o) { o.width = 0; }) == name + ": width is 0\n  help: choose 1 or more");
   }
   for (const std::string name : {"late", "gate"})
