@@ -30,7 +30,7 @@ const Family indexing{
            .types = {DType::bfloat16, DType::int64},
            .errors = {{"x(3), 0, x(2)",
                        "DtypeError: index_select: the index is float64\n  help: convert it with to(index, DType::int64)"},
-                      {"x(3), 0, tensor([0, 3], 'int64')", "ConfigError: index_select: index 3 is out of range for size 3"}}},
+                      {"x(3), 0, tensor([0, 3], 'int64')", "ConfigError: index_select: index 3 at position 1 is out of range for size 3\n  help: use indices from -3 to 2"}}},
     Record{.name = "index_add",
            .torch = {"index_add(input, dim, index, source, *, alpha=1)"},
            .call =
@@ -43,7 +43,7 @@ const Family indexing{
                        "x(3), 0, index(0), x(0)", "x(), 0, index(1, below=1), x(1)", "x(5), 0, tensor([1, 1, -1], 'int64'), x(3)"},
            .types = {DType::bfloat16},
            .errors = {{"x(3), 0, index(2), x(3)",
-                       "ShapeError: index_add: the source is [3], 2 places of shape [3] at axis 0 need [2]"}}},
+                       "ShapeError: index_add: source [3] and index [2] do not fit [3] along axis 0"}}},
     Record{.name = "gather",
            .torch = {"gather(input, dim, index, *, sparse_grad=False)"},
            .call = [](const Args& a) { return gather(a.tensor("input"), a.axis("dim"), a.tensor("index")); },
@@ -51,7 +51,8 @@ const Family indexing{
                        "x(), 0, tensor(0, 'int64')", "x(3), 0, index(0)", "x(2, 3, 4), -1, index(2, 3, 1, from=-4, below=4)"},
            .types = {DType::bfloat16, DType::int64},
            .errors = {{"x(3, 4), 0, index(3)",
-                       "ShapeError: gather: x [3, 4] and index [3] differ in rank"}}},
+                       "ShapeError: gather: index [3] does not fit x [3, 4] along axis 0\n"
+                       "  help: give it as many axes, and no larger sizes on the other axes"}}},
     Record{.name = "scatter_add",
            .torch = {"scatter_add(input, dim, index, src)"},
            .call =
@@ -62,7 +63,8 @@ const Family indexing{
                        "x(), 0, tensor(0, 'int64'), x()", "x(3), 0, index(0), x(0)"},
            .types = {DType::bfloat16},
            .errors = {{"x(3, 4), 0, index(3), x(3)",
-                       "ShapeError: scatter_add: x [3, 4] and index [3] differ in rank"}}},
+                       "ShapeError: scatter_add: index [3] does not fit the destination [3, 4] along axis 0\n"
+                       "  help: give it as many axes, and no larger sizes on the other axes"}}},
     Record{.name = "embedding",
            .torch = {"nn.functional.embedding(weight, input, padding_idx=None, max_norm=None, norm_type=2.0,"
                      " scale_grad_by_freq=False, sparse=False)"},

@@ -59,7 +59,8 @@ const Family losses{
                       {"x(5, 3), index(5), x(2)", "ShapeError: cross_entropy: the weight is [2], there are 3 classes"},
                       {"x(2, 3), index(2), label_smoothing=2.0",
                        "ConfigError: cross_entropy: label_smoothing is 2\n  help: choose a share from 0 to 1"},
-                      {"x(2, 3), tensor([0, 3], 'int64')", "ConfigError: cross_entropy: target 3 is not among 3 classes"},
+                      {"x(2, 3), tensor([0, 3], 'int64')", "ConfigError: cross_entropy: target 3 at position 1 is outside the 3 classes\n"
+                       "  help: number classes from 0 to 2"},
                       {"x(), index()", "ShapeError: cross_entropy: the scores have no axis of classes"},
                       {"x(2, 3, 4), index(2, 3)", "ShapeError: cross_entropy: scores [2, 3, 4] need a target [2, 4], it is [2, 3]"}}},
     Record{.name = "nll_loss",

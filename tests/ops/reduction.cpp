@@ -131,7 +131,10 @@ const Family reductions{
            .call = [](const Args& a) { return sum_to(a.tensor("input"), a.shape("shape")); },
            .samples = {"x(3, 4), [4]", "x(3, 4), [3, 1]", "x(2, 3, 4), [3, 1]", "x(3, 4), []", "x(3, 4), [3, 4]",
                        "x(0, 3), [1, 3]", "x(2, 3), [1, 1]"},
-           .errors = {{"x(3, 4), [3]", "ShapeError: sum_to: shape [3, 4] is not a broadcast of [3]"}}},
+           .errors = {{"x(3, 1), [3, 4]", "ShapeError: sum_to: shape [3, 1] is not a broadcast of [3, 4]"},
+                      {"x(3, 4), [3]",
+                       "ShapeError: sum_to: shapes [3, 4] and [3] do not broadcast: sizes 4 and 3 at axis 1\n"
+                       "  help: make the sizes equal, or one of them 1"}}},
     Record{.name = "cumsum",
            .torch = {"cumsum(input, dim, *, dtype=None)"},
            .call = [](const Args& a) { return cumsum(a.tensor("input"), a.axis("dim")); },
