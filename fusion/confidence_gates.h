@@ -10,8 +10,8 @@ namespace weft::fusion {
 ///   w = softmax((theta + score) / T) over the present: a prior times the odds of the confidence
 ///   features = sum_m w_m * P_m x_m
 ///
-/// The weights follow odds because these are what votes of independent judges are worth (log-odds: Nitzan and Paroush
-/// 1982); a confidence cannot fall far enough to silence a modality whose own decision is still right half of the time.
+/// The weights follow odds because log-odds are what the votes of independent judges are worth (Nitzan and Paroush
+/// 1982), and because a noised modality, right more often than not by itself, has to lose more than a little.
 /// Confidence has a meaning: the auxiliary loss teaches each modality to decide alone from P_m x_m (its cross-entropy)
 /// and each gate to foretell the probability that this decision gives to the true class (squared error; Corbière et al.
 /// 2019, Han et al. 2022). A gate learns what evidence that cannot be trusted looks like only if it meets such: train
