@@ -77,9 +77,11 @@ int main() {
   std::vector<std::int64_t> labels;
   for (const double y : table.at("target").numbers) labels.push_back(static_cast<std::int64_t>(y));
 
-  // [modality][damage][how trained]: sums over the seeds.
-  double before[3][3][2] = {}, after[3][3][2] = {}, accuracy[3][3][2] = {}, clean[2] = {};
-  int fell[3][3][2] = {};
+  struct Cell {
+    double before = 0, after = 0, accuracy = 0;
+    int fell = 0;
+  } cells[3][3][2];  // [modality][damage][how trained], means over the seeds
+  double clean[2] = {};
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     Generator g{seed};
     const data::Split split = data::stratified_split(labels, 0.25, g);
@@ -89,8 +91,8 @@ int main() {
           data::TableEncoder::fit(table, std::vector<std::string>{pattern}, split.train).apply(table).features);
     const data::Modalities all = data::Modalities::complete(names, features);
     const data::Modalities train = all.rows(split.train), test = all.rows(split.test);
-    const Tensor y_train = data::take_rows(from(labels), split.train),
-                 y_test = data::take_rows(from(labels), split.test);
+    const Tensor target = from(labels), y_train = data::take_rows(target, split.train);
+    const Tensor y_test = data::take_rows(target, split.test);
     const fusion::Scales scales = fusion::measure(train);
     for (std::size_t how = 0; how < 2; ++how) {
       const fusion::Classifier net = trained(train, y_train, how == 0 ? 0.0 : 0.5, seed);
@@ -100,26 +102,24 @@ int main() {
           Generator damage{seed, 1 << 30};
           const data::Modalities worse = fusion::degrade_modality(test, scales, m, damages[d].second, 2, damage);
           const Seen was = look(net, test, y_test, m), is = look(net, worse, y_test, m);
-          before[m][d][how] += was.weight / seeds;
-          after[m][d][how] += is.weight / seeds;
-          accuracy[m][d][how] += is.accuracy / seeds;
-          fell[m][d][how] += is.weight < was.weight;
+          Cell& cell = cells[m][d][how];
+          cell.before += was.weight / seeds;
+          cell.after += is.weight / seeds;
+          cell.accuracy += is.accuracy / seeds;
+          cell.fell += is.weight < was.weight;
         }
     }
   }
 
-  std::printf(
-      "Mean weight of a modality of the test patients before and after it is degraded, in how many of %d seeds\n",
-      seeds);
-  std::printf("it falls, and accuracy then (clean: %.3f trained plainly, %.3f with degradation)\n\n", clean[0],
-              clean[1]);
+  std::printf("Mean weight of a modality before and after it is degraded for all test patients, in how many of %d\n",
+              seeds);
+  std::printf("seeds it falls, and accuracy then (clean: %.3f plainly, %.3f with degradation)\n\n", clean[0], clean[1]);
   std::printf("%-8s %-12s   %-33s   %s\n", "", "", "trained plainly", "trained with degradation");
   for (std::size_t m = 0; m < 3; ++m)
     for (std::size_t d = 0; d < damages.size(); ++d) {
       std::printf("%-8s %-12s", names[m].c_str(), damages[d].first);
-      for (std::size_t how = 0; how < 2; ++how)
-        std::printf("   %.2f -> %.2f   %2d of %d   %.3f   ", before[m][d][how], after[m][d][how], fell[m][d][how],
-                    seeds, accuracy[m][d][how]);
+      for (const Cell& c : cells[m][d])
+        std::printf("   %.2f -> %.2f   %2d of %d   %.3f   ", c.before, c.after, c.fell, seeds, c.accuracy);
       std::puts("");
     }
 }
