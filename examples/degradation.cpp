@@ -1,12 +1,9 @@
 // Does a gate notice whom it cannot trust?
-//
 // Breast masses are judged from three kinds of evidence: means, standard errors and worst values of ten measures of
 // their cell nuclei. A gated fusion weighs the three for each patient. Here one of the three is degraded for all test
 // patients, and we look whether its mean weight falls. Trained on clean patients only, a gate has never met bad
-// evidence and often trusts it more; trained while single modalities are degraded at random, it learns what bad
-// evidence looks like.
-//
-// Data: $WEFT_DATA/sklearn_toy/breast_cancer.csv, or else studies/data/wdbc/breast_cancer.csv from here.
+// evidence and often trusts it more; trained while single modalities are degraded at random, it learns what it looks
+// like. Data: $WEFT_DATA/sklearn_toy/breast_cancer.csv, or else studies/data/wdbc/breast_cancer.csv from here.
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -54,11 +51,9 @@ fusion::Classifier trained(const data::Modalities& patients, const Tensor& targe
   return net;
 }
 
-struct Seen {
-  double weight, accuracy;
-};
-/// The mean weight of modality m and the accuracy over all patients.
-Seen look(const fusion::Classifier& net, const data::Modalities& patients, const Tensor& target, int m) {
+/// The mean weight of modality m and the accuracy, over all patients.
+std::pair<double, double> look(const fusion::Classifier& net, const data::Modalities& patients, const Tensor& target,
+                               int m) {
   const NoGrad off;
   const fusion::Output out = net(patients);
   return {mean(select(out.fused.weights, 1, m)).item(),
@@ -69,10 +64,8 @@ int main() {
   const char* folder = std::getenv("WEFT_DATA");
   std::string path = folder ? std::string(folder) + "/sklearn_toy/breast_cancer.csv" : "";
   if (!std::ifstream(path)) path = "studies/data/wdbc/breast_cancer.csv";
-  if (!std::ifstream(path)) {
-    std::puts("skipped: no breast_cancer.csv; set WEFT_DATA to a folder that holds sklearn_toy/breast_cancer.csv");
-    return 0;
-  }
+  if (!std::ifstream(path))
+    return std::puts("skipped: no breast_cancer.csv; set WEFT_DATA to a folder with sklearn_toy/breast_cancer.csv") < 0;
   const data::Table table = data::read_csv(path);
   std::vector<std::int64_t> labels;
   for (const double y : table.at("target").numbers) labels.push_back(static_cast<std::int64_t>(y));
@@ -82,6 +75,7 @@ int main() {
     int fell = 0;
   } cells[3][3][2];  // [modality][damage][how trained], means over the seeds
   double clean[2] = {};
+
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     Generator g{seed};
     const data::Split split = data::stratified_split(labels, 0.25, g);
@@ -91,22 +85,23 @@ int main() {
           data::TableEncoder::fit(table, std::vector<std::string>{pattern}, split.train).apply(table).features);
     const data::Modalities all = data::Modalities::complete(names, features);
     const data::Modalities train = all.rows(split.train), test = all.rows(split.test);
-    const Tensor target = from(labels), y_train = data::take_rows(target, split.train);
-    const Tensor y_test = data::take_rows(target, split.test);
+    const Tensor target = from(labels);
+    const Tensor y_train = data::take_rows(target, split.train), y_test = data::take_rows(target, split.test);
     const fusion::Scales scales = fusion::measure(train);
     for (std::size_t how = 0; how < 2; ++how) {
       const fusion::Classifier net = trained(train, y_train, how == 0 ? 0.0 : 0.5, seed);
-      clean[how] += look(net, test, y_test, 0).accuracy / seeds;
+      clean[how] += look(net, test, y_test, 0).second / seeds;
       for (int m = 0; m < 3; ++m)
         for (std::size_t d = 0; d < damages.size(); ++d) {
           Generator damage{seed, 1 << 30};
           const data::Modalities worse = fusion::degrade_modality(test, scales, m, damages[d].second, 2, damage);
-          const Seen was = look(net, test, y_test, m), is = look(net, worse, y_test, m);
+          const double was = look(net, test, y_test, m).first;
+          const auto [is, right] = look(net, worse, y_test, m);
           Cell& cell = cells[m][d][how];
-          cell.before += was.weight / seeds;
-          cell.after += is.weight / seeds;
-          cell.accuracy += is.accuracy / seeds;
-          cell.fell += is.weight < was.weight;
+          cell.before += was / seeds;
+          cell.after += is / seeds;
+          cell.accuracy += right / seeds;
+          cell.fell += is < was;
         }
     }
   }
