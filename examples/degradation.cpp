@@ -75,7 +75,6 @@ int main() {
     int fell = 0;
   } cells[3][3][2];  // [modality][damage][how trained], means over the seeds
   double clean[2] = {};
-
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     Generator g{seed};
     const data::Split split = data::stratified_split(labels, 0.25, g);
