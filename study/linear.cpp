@@ -1,0 +1,233 @@
+#include <weft/study/linear.h>
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+
+#include <weft/study/logistic.h>
+#include <weft/tensor/error.h>
+
+namespace weft::study {
+
+Matrix select_rows(const Matrix& x, std::span<const std::size_t> rows) {
+  Matrix out(rows.size(), x.columns());
+  for (std::size_t j = 0; j < x.columns(); ++j) {
+    const auto from = x.column(j);
+    auto to = out.column(j);
+    for (std::size_t i = 0; i < rows.size(); ++i) to[i] = from[rows[i]];
+  }
+  return out;
+}
+
+Matrix join_columns(std::span<const Matrix> parts) {
+  std::size_t columns = 0;
+  for (const Matrix& part : parts) columns += part.columns();
+  Matrix out(parts.empty() ? 0 : parts[0].rows(), columns);
+  std::size_t at = 0;
+  for (const Matrix& part : parts)
+    for (std::size_t j = 0; j < part.columns(); ++j) std::ranges::copy(part.column(j), out.column(at++).begin());
+  return out;
+}
+
+namespace logistic {
+
+double to_probabilities(Matrix& scores, std::span<const int> labels) {
+  double loss = 0;
+  if (scores.columns() == 1) {
+    auto z = scores.column(0);
+    for (std::size_t i = 0; i < z.size(); ++i) {
+      // log(1 + exp(-|z|)) never overflows; the rest is linear.
+      const double e = std::exp(-std::abs(z[i]));
+      if (!labels.empty()) loss += std::log1p(e) + std::max(labels[i] ? -z[i] : z[i], 0.0);
+      z[i] = (z[i] >= 0 ? 1.0 : e) / (1 + e);
+    }
+    return loss;
+  }
+  for (std::size_t i = 0; i < scores.rows(); ++i) {
+    double top = scores(i, 0);
+    for (std::size_t k = 1; k < scores.columns(); ++k) top = std::max(top, scores(i, k));
+    double sum = 0;
+    if (!labels.empty()) loss += top - scores(i, static_cast<std::size_t>(labels[i]));
+    for (std::size_t k = 0; k < scores.columns(); ++k) sum += scores(i, k) = std::exp(scores(i, k) - top);
+    if (!labels.empty()) loss += std::log(sum);
+    for (std::size_t k = 0; k < scores.columns(); ++k) scores(i, k) /= sum;
+  }
+  return loss;
+}
+
+void check(const char* what, const Matrix& x, std::span<const int> labels, std::size_t classes) {
+  if (x.rows() != labels.size())
+    throw ConfigError(text(what, ": ", x.rows(), " rows but ", labels.size(), " labels"));
+  std::vector<bool> seen(classes, false);
+  std::size_t distinct = 0;
+  for (const int label : labels) {
+    if (label < 0 || static_cast<std::size_t>(label) >= classes)
+      throw ConfigError(text(what, ": label ", label, " is outside [0, ", classes, ")"));
+    if (!seen[static_cast<std::size_t>(label)]) {
+      seen[static_cast<std::size_t>(label)] = true;
+      ++distinct;
+    }
+  }
+  if (distinct < 2) throw ConfigError(text(what, ": the rows have ", distinct, " class, at least 2 are needed"));
+}
+
+namespace {
+
+void scores_into(Matrix& scores, const Matrix& x, const double* weight, const double* bias) {
+  const std::size_t p = x.columns();
+  for (std::size_t k = 0; k < scores.columns(); ++k) std::ranges::fill(scores.column(k), bias[k]);
+  // Features outside, classes inside: one feature's column stays in the first-level cache.
+  for (std::size_t j = 0; j < p; ++j)
+    for (std::size_t k = 0; k < scores.columns(); ++k)
+      if (const double w = weight[k * p + j]; w != 0) add_scaled(scores.column(k), w, x.column(j));
+}
+
+/// Mean row loss + |w|^2 / (2 c rows) at theta = (weights of each score column, then biases), and its gradient.
+class L2Objective {
+ public:
+  L2Objective(const Matrix& x, std::span<const int> labels, std::size_t classes, double c)
+      : x_(x), labels_(labels), scores_(x.rows(), score_columns(classes)),
+        rows_(static_cast<double>(x.rows())), ridge_(1 / (c * rows_)) {}
+
+  std::size_t size() const { return (x_.columns() + 1) * scores_.columns(); }
+
+  double operator()(std::span<const double> theta, std::span<double> gradient) {
+    const std::size_t p = x_.columns(), outputs = scores_.columns();
+    const double* bias = theta.data() + p * outputs;
+    scores_into(scores_, x_, theta.data(), bias);
+    double value = to_probabilities(scores_, labels_) / rows_;
+    for (std::size_t k = 0; k < outputs; ++k) {
+      auto residual = scores_.column(k);
+      const int own = outputs == 1 ? 1 : static_cast<int>(k);
+      double sum = 0;
+      for (std::size_t i = 0; i < residual.size(); ++i) sum += residual[i] -= labels_[i] == own ? 1 : 0;
+      gradient[p * outputs + k] = sum / rows_;
+    }
+    for (std::size_t j = 0; j < p; ++j)
+      for (std::size_t k = 0; k < outputs; ++k) {
+        const double w = theta[k * p + j];
+        gradient[k * p + j] = dot(x_.column(j), scores_.column(k)) / rows_ + ridge_ * w;
+        value += 0.5 * ridge_ * w * w;
+      }
+    return value;
+  }
+
+ private:
+  const Matrix& x_;
+  std::span<const int> labels_;
+  Matrix scores_;
+  double rows_;
+  double ridge_;
+};
+
+double largest(std::span<const double> values) {
+  double top = 0;
+  for (const double v : values) top = std::max(top, std::abs(v));
+  return top;
+}
+
+struct Step {
+  std::vector<double> s, y;
+  double rho;
+};
+
+/// -H g by the two-loop recursion (Nocedal 1980).
+std::vector<double> direction(const std::deque<Step>& history, std::span<const double> gradient) {
+  std::vector<double> q(gradient.begin(), gradient.end());
+  std::vector<double> alpha(history.size());
+  for (std::size_t h = history.size(); h-- > 0;) {
+    alpha[h] = history[h].rho * dot(history[h].s, q);
+    add_scaled(q, -alpha[h], history[h].y);
+  }
+  const double scale = history.empty() ? 1 : 1 / (history.back().rho * dot(history.back().y, history.back().y));
+  for (double& v : q) v *= -scale;
+  for (std::size_t h = 0; h < history.size(); ++h) {
+    const double beta = history[h].rho * dot(history[h].y, q);
+    add_scaled(q, -alpha[h] - beta, history[h].s);
+  }
+  return q;
+}
+
+/// Minimises a smooth convex function in place; true when the gradient fell below the tolerance.
+/// The step is halved until Armijo's condition holds; curvature s'y > 0 holds by strict convexity.
+template <class F>
+bool minimize(F& f, std::vector<double>& theta, double tolerance, int max_iterations) {
+  constexpr std::size_t memory = 20;
+  std::deque<Step> history;
+  std::vector<double> gradient(theta.size()), next(theta.size()), next_gradient(theta.size());
+  double value = f(theta, gradient);
+  for (int iteration = 0; iteration < max_iterations; ++iteration) {
+    if (largest(gradient) <= tolerance) return true;
+    const std::vector<double> d = direction(history, gradient);
+    const double slope = dot(d, gradient);
+    double length = history.empty() ? 1 / std::max(1.0, largest(gradient)) : 1;
+    double next_value = value;
+    for (int halving = 0; halving < 40; ++halving, length *= 0.5) {
+      next = theta;
+      add_scaled(next, length, d);
+      next_value = f(next, next_gradient);
+      if (next_value <= value + 1e-4 * length * slope) break;
+    }
+    // No decrease that doubles can show: as good as it gets.
+    if (!(next_value < value)) return largest(gradient) <= 1e3 * tolerance;
+    Step step{next, next_gradient, 0};
+    add_scaled(step.s, -1, theta);
+    add_scaled(step.y, -1, gradient);
+    const double curvature = dot(step.s, step.y);
+    if (curvature > 0) {
+      step.rho = 1 / curvature;
+      history.push_back(std::move(step));
+      if (history.size() > memory) history.pop_front();
+    }
+    theta.swap(next);
+    gradient.swap(next_gradient);
+    value = next_value;
+  }
+  return false;
+}
+
+}  // namespace
+}  // namespace logistic
+
+Matrix LinearModel::probabilities(const Matrix& x) const {
+  if (x.columns() != weight.rows())
+    throw ShapeError(text("probabilities: the rows have ", x.columns(), " columns, the model ", weight.rows()));
+  const std::size_t outputs = weight.columns();
+  Matrix scores(x.rows(), outputs);
+  logistic::scores_into(scores, x, outputs ? weight.column(0).data() : nullptr, bias.data());
+  logistic::to_probabilities(scores, {});
+  if (outputs != 1) return scores;
+  Matrix both(x.rows(), 2);
+  for (std::size_t i = 0; i < x.rows(); ++i) {
+    both(i, 0) = 1 - scores(i, 0);
+    both(i, 1) = scores(i, 0);
+  }
+  return both;
+}
+
+double LinearModel::fraction_zero() const {
+  std::size_t zeros = 0;
+  for (std::size_t j = 0; j < weight.rows(); ++j) {
+    bool zero = true;
+    for (std::size_t k = 0; k < weight.columns(); ++k) zero = zero && weight(j, k) == 0;
+    zeros += zero;
+  }
+  return weight.rows() ? static_cast<double>(zeros) / static_cast<double>(weight.rows()) : 0;
+}
+
+LinearModel fit_l2(const Matrix& x, std::span<const int> labels, std::size_t classes, const L2Options& options) {
+  logistic::check("logistic regression", x, labels, classes);
+  logistic::L2Objective objective(x, labels, classes, options.c);
+  std::vector<double> theta(objective.size(), 0.0);
+  LinearModel model;
+  model.classes = classes;
+  model.converged = logistic::minimize(objective, theta, options.tolerance, options.max_iterations);
+  const std::size_t outputs = logistic::score_columns(classes), p = x.columns();
+  model.weight = Matrix(p, outputs);
+  for (std::size_t k = 0; k < outputs; ++k)
+    std::copy_n(theta.begin() + static_cast<std::ptrdiff_t>(k * p), p, model.weight.column(k).begin());
+  model.bias.assign(theta.end() - static_cast<std::ptrdiff_t>(outputs), theta.end());
+  return model;
+}
+
+}  // namespace weft::study
