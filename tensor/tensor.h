@@ -49,7 +49,7 @@ struct TensorBody {
 /// while others read them is the caller's to prevent.
 class Tensor {
  public:
-  Tensor() noexcept = default;
+  Tensor() noexcept {}
   /// Takes over one reference to `body`.
   explicit Tensor(TensorBody* body) noexcept : body_(body) {}
   Tensor(const Tensor& other) noexcept : body_(other.body_) {
