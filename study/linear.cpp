@@ -9,12 +9,12 @@
 
 namespace weft::study {
 
-Matrix select_rows(const Matrix& x, std::span<const std::size_t> rows) {
+Matrix select_rows(const Matrix& x, std::span<const std::int64_t> rows) {
   Matrix out(rows.size(), x.columns());
   for (std::size_t j = 0; j < x.columns(); ++j) {
     const auto from = x.column(j);
     auto to = out.column(j);
-    for (std::size_t i = 0; i < rows.size(); ++i) to[i] = from[rows[i]];
+    for (std::size_t i = 0; i < rows.size(); ++i) to[i] = from[static_cast<std::size_t>(rows[i])];
   }
   return out;
 }
@@ -31,7 +31,7 @@ Matrix join_columns(std::span<const Matrix> parts) {
 
 namespace logistic {
 
-double to_probabilities(Matrix& scores, std::span<const int> labels) {
+double to_probabilities(Matrix& scores, data::Labels labels) {
   double loss = 0;
   if (scores.columns() == 1) {
     auto z = scores.column(0);
@@ -55,12 +55,12 @@ double to_probabilities(Matrix& scores, std::span<const int> labels) {
   return loss;
 }
 
-void check(const char* what, const Matrix& x, std::span<const int> labels, std::size_t classes) {
+void check(const char* what, const Matrix& x, data::Labels labels, std::size_t classes) {
   if (x.rows() != labels.size())
     throw ConfigError(text(what, ": ", x.rows(), " rows but ", labels.size(), " labels"));
   std::vector<bool> seen(classes, false);
   std::size_t distinct = 0;
-  for (const int label : labels) {
+  for (const std::int64_t label : labels) {
     if (label < 0 || static_cast<std::size_t>(label) >= classes)
       throw ConfigError(text(what, ": label ", label, " is outside [0, ", classes, ")"));
     if (!seen[static_cast<std::size_t>(label)]) {
@@ -73,32 +73,36 @@ void check(const char* what, const Matrix& x, std::span<const int> labels, std::
 
 namespace {
 
-void scores_into(Matrix& scores, const Matrix& x, const double* weight, const double* bias) {
-  const std::size_t p = x.columns();
+void scores_into(Matrix& scores, const Matrix& x, const Matrix& weight, std::span<const double> bias) {
   for (std::size_t k = 0; k < scores.columns(); ++k) std::ranges::fill(scores.column(k), bias[k]);
   // Features outside, classes inside: one feature's column stays in the first-level cache.
-  for (std::size_t j = 0; j < p; ++j)
+  for (std::size_t j = 0; j < x.columns(); ++j)
     for (std::size_t k = 0; k < scores.columns(); ++k)
-      if (const double w = weight[k * p + j]; w != 0) add_scaled(scores.column(k), w, x.column(j));
+      if (const double w = weight(j, k); w != 0) add_scaled(scores.column(k), w, x.column(j));
 }
 
 /// Mean row loss + |w|^2 / (2 c rows) at theta = (weights of each score column, then biases), and its gradient.
 class L2Objective {
  public:
-  L2Objective(const Matrix& x, std::span<const int> labels, std::size_t classes, double c)
+  L2Objective(const Matrix& x, data::Labels labels, std::size_t classes, double c)
       : x_(x), labels_(labels), scores_(x.rows(), score_columns(classes)),
-        rows_(static_cast<double>(x.rows())), ridge_(1 / (c * rows_)) {}
+        weight_(x.columns(), score_columns(classes)), rows_(static_cast<double>(x.rows())), ridge_(1 / (c * rows_)) {}
 
   std::size_t size() const { return (x_.columns() + 1) * scores_.columns(); }
 
+  static void split(std::span<const double> theta, Matrix& weight) {
+    for (std::size_t k = 0; k < weight.columns(); ++k)
+      std::ranges::copy(theta.subspan(k * weight.rows(), weight.rows()), weight.column(k).begin());
+  }
+
   double operator()(std::span<const double> theta, std::span<double> gradient) {
     const std::size_t p = x_.columns(), outputs = scores_.columns();
-    const double* bias = theta.data() + p * outputs;
-    scores_into(scores_, x_, theta.data(), bias);
+    split(theta, weight_);
+    scores_into(scores_, x_, weight_, theta.subspan(p * outputs));
     double value = to_probabilities(scores_, labels_) / rows_;
     for (std::size_t k = 0; k < outputs; ++k) {
       auto residual = scores_.column(k);
-      const int own = outputs == 1 ? 1 : static_cast<int>(k);
+      const std::int64_t own = outputs == 1 ? 1 : static_cast<std::int64_t>(k);
       double sum = 0;
       for (std::size_t i = 0; i < residual.size(); ++i) sum += residual[i] -= labels_[i] == own ? 1 : 0;
       gradient[p * outputs + k] = sum / rows_;
@@ -114,8 +118,8 @@ class L2Objective {
 
  private:
   const Matrix& x_;
-  std::span<const int> labels_;
-  Matrix scores_;
+  data::Labels labels_;
+  Matrix scores_, weight_;
   double rows_;
   double ridge_;
 };
@@ -189,20 +193,19 @@ bool minimize(F& f, std::vector<double>& theta, double tolerance, int max_iterat
 }  // namespace
 }  // namespace logistic
 
-Matrix LinearModel::probabilities(const Matrix& x) const {
+std::vector<double> LinearModel::probabilities(const Matrix& x) const {
   if (x.columns() != weight.rows())
     throw ShapeError(text("probabilities: the rows have ", x.columns(), " columns, the model ", weight.rows()));
-  const std::size_t outputs = weight.columns();
-  Matrix scores(x.rows(), outputs);
-  logistic::scores_into(scores, x, outputs ? weight.column(0).data() : nullptr, bias.data());
+  Matrix scores(x.rows(), weight.columns());
+  logistic::scores_into(scores, x, weight, bias);
   logistic::to_probabilities(scores, {});
-  if (outputs != 1) return scores;
-  Matrix both(x.rows(), 2);
+  std::vector<double> result;
+  result.reserve(x.rows() * classes);
   for (std::size_t i = 0; i < x.rows(); ++i) {
-    both(i, 0) = 1 - scores(i, 0);
-    both(i, 1) = scores(i, 0);
+    if (scores.columns() == 1) result.push_back(1 - scores(i, 0));
+    for (std::size_t k = 0; k < scores.columns(); ++k) result.push_back(scores(i, k));
   }
-  return both;
+  return result;
 }
 
 double LinearModel::fraction_zero() const {
@@ -215,7 +218,7 @@ double LinearModel::fraction_zero() const {
   return weight.rows() ? static_cast<double>(zeros) / static_cast<double>(weight.rows()) : 0;
 }
 
-LinearModel fit_l2(const Matrix& x, std::span<const int> labels, std::size_t classes, const L2Options& options) {
+LinearModel fit_l2(const Matrix& x, data::Labels labels, std::size_t classes, const L2Options& options) {
   logistic::check("logistic regression", x, labels, classes);
   logistic::L2Objective objective(x, labels, classes, options.c);
   std::vector<double> theta(objective.size(), 0.0);
@@ -224,8 +227,7 @@ LinearModel fit_l2(const Matrix& x, std::span<const int> labels, std::size_t cla
   model.converged = logistic::minimize(objective, theta, options.tolerance, options.max_iterations);
   const std::size_t outputs = logistic::score_columns(classes), p = x.columns();
   model.weight = Matrix(p, outputs);
-  for (std::size_t k = 0; k < outputs; ++k)
-    std::copy_n(theta.begin() + static_cast<std::ptrdiff_t>(k * p), p, model.weight.column(k).begin());
+  logistic::L2Objective::split(theta, model.weight);
   model.bias.assign(theta.end() - static_cast<std::ptrdiff_t>(outputs), theta.end());
   return model;
 }

@@ -4,6 +4,8 @@
 #include <span>
 #include <vector>
 
+#include <weft/data/metrics.h>
+#include <weft/data/split.h>
 #include <weft/study/matrix.h>
 
 /// Logistic regression in double precision and without the tape: the plain baselines that every
@@ -18,8 +20,8 @@ struct LinearModel {
   std::vector<double> bias;  ///< 1 or classes
   bool converged = true;
 
-  /// (rows, classes); each row sums to 1.
-  Matrix probabilities(const Matrix& x) const;
+  /// (rows, classes), row-major; each row sums to 1.
+  std::vector<double> probabilities(const Matrix& x) const;
   /// The part of the columns whose weight is exactly zero in every class.
   double fraction_zero() const;
 };
@@ -31,12 +33,12 @@ struct L2Options {
 };
 /// L2-penalised logistic regression by limited-memory BFGS. `labels` are in [0, classes).
 /// Throws ConfigError for fewer than two classes, or a label out of range.
-LinearModel fit_l2(const Matrix& x, std::span<const int> labels, std::size_t classes, const L2Options& options = {});
+LinearModel fit_l2(const Matrix& x, data::Labels labels, std::size_t classes, const L2Options& options = {});
 
 struct L1Options {
   int penalties = 20;            ///< length of the path, evenly spaced in the logarithm
   double smallest_ratio = 4e-3;  ///< the last penalty over the first that leaves only intercepts
-  double tolerance = 1e-7;       ///< largest step's effect on the quadratic model
+  double tolerance = 1e-10;      ///< largest step's effect on the quadratic model
   int max_iterations = 100;      ///< quadratic models per penalty
 };
 /// L1-penalised fits along a falling path of penalties: minimise (mean row loss) + penalty * |w|_1.
@@ -47,19 +49,17 @@ struct L1Path {
 };
 /// By cyclic coordinate descent on quadratic models with warm starts, active sets and the strong rule
 /// (Friedman, Hastie and Tibshirani 2010; Tibshirani et al. 2012). `penalties` empty: made from the data.
-L1Path fit_l1_path(const Matrix& x, std::span<const int> labels, std::size_t classes, const L1Options& options = {},
+L1Path fit_l1_path(const Matrix& x, data::Labels labels, std::size_t classes, const L1Options& options = {},
                    std::span<const double> penalties = {});
 
-enum class LinearScore { auc, log_loss };
 struct L1Fit {
   LinearModel model;
   double penalty = 0;
   std::vector<double> penalties;
-  std::vector<double> scores;  ///< mean over the folds per penalty, higher is better
+  std::vector<double> scores;  ///< mean over the folds per penalty, turned so that higher is better
 };
-/// The penalty with the best mean score over the folds (the larger of equals), refitted on all rows.
-/// `fold[i]` in [0, folds) says which fold holds row i out.
-L1Fit fit_l1_cv(const Matrix& x, std::span<const int> labels, std::size_t classes, std::span<const int> fold, int folds,
-                LinearScore score, const L1Options& options = {});
+/// The penalty with the best mean score on the folds' test rows (the larger of equals), refitted on all rows.
+L1Fit fit_l1_cv(const Matrix& x, data::Labels labels, std::size_t classes, std::span<const data::Split> folds,
+                const data::NamedMetric& score, const L1Options& options = {});
 
 }  // namespace weft::study

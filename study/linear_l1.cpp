@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include <weft/study/linear.h>
 #include <weft/study/logistic.h>
@@ -16,7 +15,7 @@ using logistic::dot;
 /// (row weights h = p (1 - p), working residuals (y - p) / h) which coordinate descent minimises.
 class PathFit {
  public:
-  PathFit(const Matrix& x, std::span<const int> labels, std::size_t classes, const L1Options& options)
+  PathFit(const Matrix& x, data::Labels labels, std::size_t classes, const L1Options& options)
       : x_(x), labels_(labels), classes_(classes), options_(options), n_(static_cast<double>(x.rows())),
         outputs_(logistic::score_columns(classes)), weight_(x.columns(), outputs_), bias_(outputs_, 0.0),
         scores_(x.rows(), outputs_), probability_(x.rows(), outputs_), gradient_(x.columns(), outputs_),
@@ -50,7 +49,7 @@ class PathFit {
  private:
   void start_at_intercepts() {
     std::vector<double> count(classes_, 0.0);
-    for (const int label : labels_) ++count[static_cast<std::size_t>(label)];
+    for (const std::int64_t label : labels_) ++count[static_cast<std::size_t>(label)];
     if (outputs_ == 1) {
       bias_[0] = std::log(count[1] / count[0]);
     } else {
@@ -63,7 +62,7 @@ class PathFit {
   }
 
   double wanted(std::size_t row, std::size_t k) const {
-    return labels_[row] == (outputs_ == 1 ? 1 : static_cast<int>(k)) ? 1.0 : 0.0;
+    return labels_[row] == (outputs_ == 1 ? 1 : static_cast<std::int64_t>(k)) ? 1.0 : 0.0;
   }
 
   void refresh() {
@@ -178,7 +177,7 @@ class PathFit {
   }
 
   const Matrix& x_;
-  std::span<const int> labels_;
+  data::Labels labels_;
   std::size_t classes_;
   L1Options options_;
   double n_;
@@ -192,45 +191,9 @@ class PathFit {
   double loss_ = 0, null_loss_ = 0;
 };
 
-/// Mean over the classes of the area under the ROC curve, one class against the rest; a class that is absent
-/// here does not count.
-double mean_auc(const Matrix& probability, std::span<const int> labels, std::size_t classes) {
-  double sum = 0;
-  int counted = 0;
-  std::vector<std::size_t> order(labels.size());
-  for (std::size_t k = classes == 2 ? 1 : 0; k < classes; ++k) {
-    const auto p = probability.column(k);
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::ranges::sort(order, {}, [&](std::size_t i) { return p[i]; });
-    double ranks = 0, positives = 0;
-    for (std::size_t begin = 0; begin < order.size();) {
-      std::size_t end = begin;
-      double own = 0;
-      for (; end < order.size() && p[order[end]] == p[order[begin]]; ++end)
-        own += labels[order[end]] == static_cast<int>(k) ? 1 : 0;
-      ranks += own * (static_cast<double>(begin + end) + 1) / 2;
-      positives += own;
-      begin = end;
-    }
-    const double negatives = static_cast<double>(labels.size()) - positives;
-    if (positives == 0 || negatives == 0) continue;
-    sum += (ranks - positives * (positives + 1) / 2) / (positives * negatives);
-    ++counted;
-  }
-  return counted ? sum / counted : 0.5;
-}
-
-double score_of(LinearScore score, const Matrix& probability, std::span<const int> labels, std::size_t classes) {
-  if (score == LinearScore::auc) return mean_auc(probability, labels, classes);
-  double sum = 0;
-  for (std::size_t i = 0; i < labels.size(); ++i)
-    sum += std::log(std::max(probability(i, static_cast<std::size_t>(labels[i])), 1e-15));
-  return sum / static_cast<double>(labels.size());
-}
-
 }  // namespace
 
-L1Path fit_l1_path(const Matrix& x, std::span<const int> labels, std::size_t classes, const L1Options& options,
+L1Path fit_l1_path(const Matrix& x, data::Labels labels, std::size_t classes, const L1Options& options,
                    std::span<const double> penalties) {
   logistic::check("l1 logistic regression", x, labels, classes);
   PathFit fit(x, labels, classes, options);
@@ -251,26 +214,30 @@ L1Path fit_l1_path(const Matrix& x, std::span<const int> labels, std::size_t cla
   return path;
 }
 
-L1Fit fit_l1_cv(const Matrix& x, std::span<const int> labels, std::size_t classes, std::span<const int> fold, int folds,
-                LinearScore score, const L1Options& options) {
+L1Fit fit_l1_cv(const Matrix& x, data::Labels labels, std::size_t classes, std::span<const data::Split> folds,
+                const data::NamedMetric& score, const L1Options& options) {
   logistic::check("l1 logistic regression", x, labels, classes);
-  if (fold.size() != labels.size())
-    throw ConfigError(text("l1 logistic regression: ", labels.size(), " rows but ", fold.size(), " fold numbers"));
   L1Fit result;
   const L1Path all = fit_l1_path(x, labels, classes, options);
   result.penalties = all.penalties;
   result.scores.assign(all.penalties.size(), 0.0);
-  for (int f = 0; f < folds; ++f) {
-    std::vector<std::size_t> inside, outside;
-    for (std::size_t i = 0; i < labels.size(); ++i) (fold[i] == f ? outside : inside).push_back(i);
-    std::vector<int> inside_labels, outside_labels;
-    for (const std::size_t i : inside) inside_labels.push_back(labels[i]);
-    for (const std::size_t i : outside) outside_labels.push_back(labels[i]);
-    const Matrix held_out = select_rows(x, outside);
-    const L1Path path = fit_l1_path(select_rows(x, inside), inside_labels, classes, options, all.penalties);
+  const auto labels_of = [&](std::span<const std::int64_t> rows) {
+    std::vector<std::int64_t> out;
+    for (const std::int64_t i : rows) out.push_back(labels[static_cast<std::size_t>(i)]);
+    return out;
+  };
+  // The folds only rank the penalties, for which coarser fits are enough.
+  L1Options coarse = options;
+  coarse.tolerance *= 1e3;
+  for (const data::Split& fold : folds) {
+    const L1Path path =
+        fit_l1_path(select_rows(x, fold.train), labels_of(fold.train), classes, coarse, all.penalties);
+    const Matrix held_out = select_rows(x, fold.test);
+    data::Predictions predictions{labels_of(fold.test), {}, static_cast<std::int64_t>(classes)};
     for (std::size_t i = 0; i < result.scores.size(); ++i) {
-      const LinearModel& model = path.models[std::min(i, path.models.size() - 1)];
-      result.scores[i] += score_of(score, model.probabilities(held_out), outside_labels, classes) / folds;
+      predictions.probabilities = path.models[std::min(i, path.models.size() - 1)].probabilities(held_out);
+      const double value = score.compute(predictions);
+      result.scores[i] += (score.higher_is_better ? value : -value) / static_cast<double>(folds.size());
     }
   }
   // max_element keeps the first, which is the larger penalty.

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <span>
 
+#include <weft/data/metrics.h>
 #include <weft/study/matrix.h>
 
 /// What the two fits of linear.h share. Not for use elsewhere.
@@ -31,9 +32,9 @@ inline std::size_t score_columns(std::size_t classes) noexcept { return classes 
 
 /// Turns scores (rows, 1 or classes) into the probability of the second class, or of each class, in place;
 /// returns the sum of row losses.
-double to_probabilities(Matrix& scores, std::span<const int> labels);
+double to_probabilities(Matrix& scores, data::Labels labels);
 
 /// Throws ConfigError.
-void check(const char* what, const Matrix& x, std::span<const int> labels, std::size_t classes);
+void check(const char* what, const Matrix& x, data::Labels labels, std::size_t classes);
 
 }  // namespace weft::study::logistic

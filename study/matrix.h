@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -27,7 +28,7 @@ class Matrix {
 };
 
 /// The chosen rows, in the order given.
-Matrix select_rows(const Matrix& x, std::span<const std::size_t> rows);
+Matrix select_rows(const Matrix& x, std::span<const std::int64_t> rows);
 /// Columns of all parts side by side; all must have the same rows.
 Matrix join_columns(std::span<const Matrix> parts);
 

@@ -1,0 +1,176 @@
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include <weft/study/linear.h>
+#include <weft/study/method.h>
+
+namespace weft::study {
+namespace {
+
+constexpr int inner_folds = 5;
+
+std::vector<std::int64_t> all_rows(const data::Modalities& x) {
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(x.batch()));
+  std::iota(rows.begin(), rows.end(), 0);
+  return rows;
+}
+
+std::vector<std::int64_t> labels_of(const Task& task, std::span<const std::int64_t> rows) {
+  std::vector<std::int64_t> labels;
+  for (const std::int64_t i : rows) labels.push_back(task.labels[static_cast<std::size_t>(i)]);
+  return labels;
+}
+
+/// Rows of one modality; 0, the training mean of a standardised column, where it is absent.
+Matrix features(const data::Modalities& x, int modality, std::span<const std::int64_t> rows) {
+  const Tensor& f = x.features[static_cast<std::size_t>(modality)];
+  const auto width = static_cast<std::size_t>(f.size(1));
+  const double* values = f.data<double>();
+  Matrix out(rows.size(), width);
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    for (std::size_t j = 0; j < width; ++j) {
+      const double v = values[static_cast<std::size_t>(rows[i]) * width + j];
+      out(i, j) = std::isnan(v) ? 0 : v;
+    }
+  return out;
+}
+
+Matrix features(const data::Modalities& x, std::span<const std::int64_t> rows) {
+  std::vector<Matrix> parts;
+  for (int m = 0; m < x.count(); ++m) parts.push_back(features(x, m, rows));
+  return join_columns(parts);
+}
+
+std::vector<double> frequencies(std::span<const std::int64_t> labels, std::int64_t classes) {
+  std::vector<double> out(static_cast<std::size_t>(classes), 0.0);
+  for (const std::int64_t label : labels) out[static_cast<std::size_t>(label)] += 1 / static_cast<double>(labels.size());
+  return out;
+}
+
+/// Logistic regressions on single modalities; where several are present, the mean of their probabilities.
+class LateFitted : public Fitted {
+ public:
+  LateFitted(const Task& task, std::vector<int> modalities) : modalities_(std::move(modalities)) {
+    prior_ = frequencies(labels_of(task, task.rows), task.classes);
+    for (const int m : modalities_) {
+      std::vector<std::int64_t> rows;
+      for (const std::int64_t i : task.rows)
+        if (task.x.has(i, m)) rows.push_back(i);
+      const auto labels = labels_of(task, rows);
+      const bool one_class = std::ranges::adjacent_find(labels, std::ranges::not_equal_to()) == labels.end();
+      models_.push_back(one_class ? LinearModel{}
+                                  : fit_l2(features(task.x, m, rows), labels, static_cast<std::size_t>(task.classes)));
+    }
+  }
+
+  Outcome predict(const data::Modalities& x) const override {
+    const auto rows = all_rows(x);
+    const std::size_t classes = prior_.size();
+    Outcome out{std::vector<double>(rows.size() * classes, 0.0), {}};
+    std::vector<double> votes(rows.size(), 0.0);
+    for (std::size_t k = 0; k < models_.size(); ++k) {
+      if (models_[k].bias.empty()) continue;  // its training rows had one class only
+      const auto p = models_[k].probabilities(features(x, modalities_[k], rows));
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        if (!x.has(rows[i], modalities_[k])) continue;
+        for (std::size_t c = 0; c < classes; ++c) out.probabilities[i * classes + c] += p[i * classes + c];
+        ++votes[i];
+      }
+    }
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      for (std::size_t c = 0; c < classes; ++c) {
+        double& p = out.probabilities[i * classes + c];
+        p = votes[i] > 0 ? p / votes[i] : prior_[c];
+      }
+    return out;
+  }
+
+ private:
+  std::vector<int> modalities_;
+  std::vector<LinearModel> models_;
+  std::vector<double> prior_;
+};
+
+class JointFitted : public Fitted {
+ public:
+  explicit JointFitted(LinearModel model) : model_(std::move(model)) {}
+  Outcome predict(const data::Modalities& x) const override {
+    return {model_.probabilities(features(x, all_rows(x))), {}};
+  }
+
+ private:
+  LinearModel model_;
+};
+
+class Single : public Method {
+ public:
+  Single(const std::string& modality, int index) : Method("l2: " + modality, MethodKind::single), index_(index) {}
+  std::unique_ptr<Fitted> fit(const Task& task) const override {
+    return std::make_unique<LateFitted>(task, std::vector<int>{index_});
+  }
+
+ private:
+  int index_;
+};
+
+class Late : public Method {
+ public:
+  Late() : Method("late_l2", MethodKind::baseline) {}
+  std::unique_ptr<Fitted> fit(const Task& task) const override {
+    std::vector<int> all(static_cast<std::size_t>(task.x.count()));
+    std::iota(all.begin(), all.end(), 0);
+    return std::make_unique<LateFitted>(task, std::move(all));
+  }
+};
+
+class Ridge : public Method {
+ public:
+  Ridge() : Method("l2", MethodKind::baseline) {}
+  std::unique_ptr<Fitted> fit(const Task& task) const override {
+    return std::make_unique<JointFitted>(fit_l2(features(task.x, task.rows), labels_of(task, task.rows),
+                                                static_cast<std::size_t>(task.classes)));
+  }
+};
+
+class Lasso : public Method {
+ public:
+  Lasso() : Method("l1", MethodKind::baseline) {}
+  std::unique_ptr<Fitted> fit(const Task& task) const override {
+    const auto labels = labels_of(task, task.rows);
+    Generator generator{task.seed, 0};
+    const auto folds = data::stratified_k_fold(labels, inner_folds, generator);
+    // Ranks for two classes; with many classes and few rows per fold the log-loss is the steadier judge.
+    const data::NamedMetric& score = data::metric(task.classes == 2 ? "roc_auc" : "log_loss");
+    L1Options options;
+    if (task.classes > 2) options.penalties = 10;
+    return std::make_unique<JointFitted>(
+        fit_l1_cv(features(task.x, task.rows), labels, static_cast<std::size_t>(task.classes), folds, score, options)
+            .model);
+  }
+};
+
+}  // namespace
+
+Methods make_baselines(const Study& study) {
+  const auto& names = study.compare.baselines.empty() ? baseline_names() : study.compare.baselines;
+  Methods methods;
+  for (const std::string& name : names) {
+    if (name == "single")
+      for (std::size_t m = 0; m < study.modalities.size(); ++m)
+        methods.push_back(std::make_unique<Single>(study.modalities[m].name, static_cast<int>(m)));
+    if (name == "l2") methods.push_back(std::make_unique<Ridge>());
+    if (name == "l1") methods.push_back(std::make_unique<Lasso>());
+    if (name == "late_l2") methods.push_back(std::make_unique<Late>());
+  }
+  // The chosen fusion is compared with it in any case.
+  const bool have = std::ranges::any_of(methods, [&](const auto& m) { return m->name == study.compare.reference; });
+  if (!have) {
+    if (study.compare.reference == "l1") methods.push_back(std::make_unique<Lasso>());
+    if (study.compare.reference == "l2") methods.push_back(std::make_unique<Ridge>());
+    if (study.compare.reference == "late_l2") methods.push_back(std::make_unique<Late>());
+  }
+  return methods;
+}
+
+}  // namespace weft::study
