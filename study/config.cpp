@@ -168,8 +168,7 @@ std::string expand(const std::string& path, const Place& where) {
     const std::string name = path.substr(open + 2, close - open - 2);
     const char* value = std::getenv(name.c_str());
     if (!value || !*value)
-      throw MissingData(text(where.str(), ": data not found: ", path, "\n  help: set ", name,
-                             " to the folder that holds the data sets"));
+      throw MissingData(where, path, text("set ", name, " to the folder that holds the data sets"));
     out += path.substr(at, open - at) + value;
     at = close + 1;
   }

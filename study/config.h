@@ -11,17 +11,20 @@
 /// Study files: what docs/studies.md describes, read from TOML and checked before anything runs.
 namespace weft::study {
 
-/// Thrown when a study's data are not on this machine (as opposed to being wrong), so that a demonstration
-/// may go on without them.
-struct MissingData : FileError {
-  using FileError::FileError;
-};
-
 /// A line of the study file, for messages: "studies/x.toml:12".
 struct Place {
   std::string file;
   std::int64_t line = 0;
   std::string str() const { return line > 0 ? text(file, ":", line) : file; }
+};
+
+/// Thrown when a study's data are not on this machine (as opposed to being wrong), so that a demonstration
+/// may go on without them.
+struct MissingData : FileError {
+  MissingData(const Place& where, const std::string& missing, const std::string& help = {})
+      : FileError(text(where.str(), ": data not found: ", missing, help.empty() ? "" : "\n  help: ", help)),
+        reason(text("data not found: ", missing, help.empty() ? "" : " (", help, help.empty() ? "" : ")")) {}
+  std::string reason;  ///< in one line, without the place
 };
 
 struct EncoderConfig {

@@ -19,7 +19,7 @@ namespace {
 using Strings = std::vector<std::string>;
 
 void must_exist(const std::string& path, const Place& where) {
-  if (!std::filesystem::exists(path)) throw MissingData(text(where.str(), ": data not found: ", path));
+  if (!std::filesystem::exists(path)) throw MissingData(where, path);
 }
 
 bool matches_any(const Strings& patterns, const std::string& name) {

@@ -49,6 +49,10 @@ class Fitted {
   virtual ~Fitted() = default;
   /// Rows prepared in the same way as the task's.
   virtual Outcome predict(const data::Modalities& x) const = 0;
+  /// Keeps the model in files of a folder. Throws ConfigError where a method has no such form.
+  virtual void save(const std::string& folder) const {
+    throw ConfigError(text("save: ", folder, ": only networks can be kept"));
+  }
 
   std::optional<double> validation;  ///< the task's metric on rows held out from training; none for baselines
   Curve curve;
