@@ -1,0 +1,26 @@
+#pragma once
+#include <weft/tensor/tensor.h>
+
+/// Choosing elements by int64 indices. Negative indices count from the end. Throws ConfigError
+/// with the index and the size when one is out of range, DtypeError for another index type.
+namespace weft {
+
+/// out[..., j, ...] = x[..., index[j], ...] along an axis; index (K,). Gradient: added up at the chosen places.
+Tensor index_select(const Tensor& x, int axis, const Tensor& index);
+/// x with src[..., j, ...] added at index[j] along an axis. Gradient: dy to x, the chosen dy to src.
+Tensor index_add(const Tensor& x, int axis, const Tensor& index, const Tensor& src);
+/// out[i][j] = x[index[i][j]][j] for axis 0, and so on; index has x's rank. Gradient: added up at the chosen places.
+Tensor gather(const Tensor& x, int axis, const Tensor& index);
+/// x with src[i][j] added at [index[i][j]][j] for axis 0, and so on. Gradient: dy to x, the chosen dy to src.
+Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, const Tensor& src);
+/// Rows of a table: weight (V, D), ids (...) -> (..., D). Gradient to weight: added up per row; rows of
+/// `padding` (-1: none) get none.
+Tensor embedding(const Tensor& weight, const Tensor& ids, std::int64_t padding = -1);
+/// 1 at the given class, else 0: ids (...) -> (..., classes), int64. No gradient. Throws ConfigError for a class out of range.
+Tensor one_hot(const Tensor& ids, std::int64_t classes);
+/// The places (K,) of the true elements of a 1-D mask (int64; no gradient).
+Tensor nonzero(const Tensor& mask);
+/// The places that would sort x along an axis, stable (int64; no gradient).
+Tensor argsort(const Tensor& x, int axis = -1, bool descending = false);
+
+}  // namespace weft

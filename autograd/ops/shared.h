@@ -1,0 +1,45 @@
+#pragma once
+#include <weft/autograd/grad.h>
+#include <weft/autograd/ops/reduction.h>
+#include <weft/autograd/ops/shape.h>
+#include <weft/tensor/create.h>
+#include <weft/tensor/kernels.h>
+
+/// What several families of operations share. Not for users.
+namespace weft::detail {
+
+/// A gradient brought back to the shape and type of the input it belongs to.
+inline Tensor fit(const Tensor& dy, const Shape& shape, DType dtype) {
+  return dy.defined() ? to(sum_to(dy, shape), dtype) : dy;
+}
+
+/// Records y = op(a, b) with broadcasting and promotion. `rule` gives both gradients in y's shape.
+template <class Rule>
+Tensor record_broadcast(const Call& call, const Tensor& a, const Tensor& b, kernels::Binary op, Rule rule) {
+  const auto forward = [op](const Inputs& in) { return kernels::binary(op, in[0], in[1]); };
+  if (a.shape() == b.shape() && a.dtype() == b.dtype()) [[likely]]
+    return record(call, {a, b}, forward, rule);
+  return record(call, {a, b}, forward,
+                [rule, sa = a.shape(), sb = b.shape(), ta = a.dtype(), tb = b.dtype()](const Saved& s, const Tensor& dy) {
+                  const std::array<Tensor, 2> d = rule(s, dy);
+                  return gradients(fit(d[0], sa, ta), fit(d[1], sb, tb));
+                });
+}
+
+/// The number 0 that stands for "no gradient here" inside where(); it broadcasts.
+inline Tensor zero_of(const Tensor& dy) { return scalar(0, dy.dtype()); }
+
+/// Records y = op(x) for the operations whose rule is given.
+template <class Rule>
+Tensor record_unary(const Call& call, const Tensor& x, kernels::Unary op, Rule rule) {
+  return record(call, {x}, [op](const Inputs& in) { return kernels::unary(op, in[0]); }, rule);
+}
+
+/// The fused first derivative op(dy, v) where nothing is recorded, else the same by `composite`,
+/// which is made of operations and so can be differentiated again.
+template <class Composite>
+Tensor first_order(kernels::Binary op, const Tensor& dy, const Tensor& v, Composite composite) {
+  return grad_enabled() ? composite() : kernels::binary(op, dy, v);
+}
+
+}  // namespace weft::detail
