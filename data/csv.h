@@ -54,9 +54,10 @@ struct Table {
 
 struct CsvOptions {
   char delimiter = ',';
+  char quote = '"';    ///< '\0' switches quoting off, for files in which quotes are plain letters
   bool header = true;  ///< without one, columns are named column_1, column_2, ...
   /// What stands for a missing value, besides an empty field; compared without case and surrounding blanks.
-  std::vector<std::string> missing = {"NA", "N/A", "NaN", "?", "null", "none"};
+  std::vector<std::string> missing = {"NA", "N/A", "NaN", "?", "null"};
   /// Patterns of columns read as text even if they hold numbers only ...
   std::vector<std::string> categorical = {};
   /// ... and of columns in which anything but a number is an error.
@@ -64,11 +65,11 @@ struct CsvOptions {
 };
 
 /// Reads a table: RFC 4180 quoting (fields may hold delimiters, "" and line ends), LF or CRLF, with or
-/// without a UTF-8 mark. A column is numeric when all its values but the missing ones are (decimal or
-/// scientific notation, blanks around allowed), categorical otherwise. A name left empty becomes column_N.
-/// Throws FileError with file and line for a ragged row, an unterminated quote, text after a closing
-/// quote, a repeated or empty header, UTF-16, a word in a column declared numeric; ConfigError for
-/// a pattern that matches no column.
+/// without a UTF-8 mark; blank lines are passed over. A column is numeric when all its values but the missing ones
+/// are (decimal or scientific notation, blanks around allowed), categorical otherwise; text is kept as it is. A
+/// name left empty becomes column_N. Throws FileError with file and line for a ragged row, an unterminated
+/// quote, text after a closing quote, a repeated name, an empty file, UTF-16, a word in a column declared numeric;
+/// ConfigError for a pattern that matches no column, or a delimiter that cannot be one.
 Table read_csv(const std::string& path, const CsvOptions& options = {});
 /// The same from memory; `source` stands for the file's name in messages.
 Table parse_csv(std::string_view text, const std::string& source, const CsvOptions& options = {});

@@ -19,7 +19,7 @@ struct Standardizer {
   std::vector<double> deviation;  ///< 1 where the training rows are constant or all missing
 
   /// x is (N, F) of a floating type, rows are those to learn from. Throws ShapeError unless x is a matrix,
-  /// DtypeError unless it is floating, ConfigError when `rows` is empty or out of range.
+  /// DtypeError unless it is floating, ConfigError when `rows` is empty or out of range or holds an infinite value.
   static Standardizer fit(const Tensor& x, std::span<const std::int64_t> rows);
   /// (N, F) -> (N, F), the same type. Throws ShapeError for another number of columns.
   Tensor apply(const Tensor& x) const;
@@ -70,11 +70,13 @@ struct TableEncoder {
     std::vector<std::string> levels;
   };
   std::vector<Part> parts;
+  bool standardize = true;  ///< otherwise numbers stay as they are, and `mean` only fills gaps
 
   /// Throws as Table::match() and the fits above do.
   static TableEncoder fit(const Table& table, std::span<const std::string> patterns, std::span<const std::int64_t> rows,
                           const TableOptions& options = {});
-  /// Throws ConfigError when the table lacks a column or holds another kind of it.
+  /// Throws ConfigError when the table lacks a column, or holds text where there were numbers in training. (Numbers
+  /// where there was text are taken as the text that they are: a short file may happen to hold no letters.)
   Encoded apply(const Table& table, DType dtype = DType::float32) const;
   /// F names: "tau", "tau=missing", "genotype=E3E3", ...
   std::vector<std::string> feature_names() const;

@@ -16,13 +16,13 @@ struct Split {
 
 /// One random part of size round(fraction * N) for testing with the classes in the proportions of all (largest
 /// remainders; each class has at least one sample on either side). Throws ConfigError when the fraction is not
-/// in (0, 1), or a class has fewer than 2 members (naming class and counts).
+/// in (0, 1), there is one class only, or one has fewer than 2 members (naming class and counts).
 Split stratified_split(std::span<const std::int64_t> labels, double test_fraction, Generator& generator);
 /// `count` independent ones.
 std::vector<Split> stratified_splits(std::span<const std::int64_t> labels, int count, double test_fraction,
                                      Generator& generator);
 /// k parts of nearly equal size, each once the test part, with each class spread over them as evenly as whole
-/// numbers allow. Throws ConfigError when k < 2 or a class has fewer than k members (naming class and counts).
+/// numbers allow. Throws ConfigError when k < 2, there is one class only, or one has fewer than k members.
 std::vector<Split> stratified_k_fold(std::span<const std::int64_t> labels, int k, Generator& generator);
 
 /// k-fold without classes (for regression). Throws ConfigError unless 2 <= k <= n.

@@ -53,7 +53,7 @@ Interval bootstrap(std::int64_t n, const Statistic& statistic, const BootstrapOp
 Interval bootstrap(const Predictions& predictions, const Metric& metric, const BootstrapOptions& options = {});
 
 /// Mean of independent values with Student's interval: mean -+ t s / sqrt(n). One value gives an interval of
-/// its own width 0. Throws ConfigError when there are none or level is not in (0, 1).
+/// width 0. Throws ConfigError when there are none or level is not in (0, 1).
 Interval mean_interval(Numbers values, double level = 0.95);
 /// The same for values of repeated train/test splits, which share their samples: the variance is
 /// s^2 (1/n + n_test / n_train). Nadeau & Bengio (2003). Throws ConfigError.
