@@ -76,7 +76,7 @@ std::vector<double> frequencies(std::span<const std::int64_t> labels, std::int64
 /// Logistic regressions on single modalities; where several are present, the mean of their probabilities.
 class LateFitted : public Fitted {
  public:
-  LateFitted(const Task& task, std::vector<int> modalities) : modalities_(std::move(modalities)) {
+  LateFitted(const Task& task, std::vector<int> modalities, bool choose_penalty = false) : modalities_(std::move(modalities)) {
     prior_ = frequencies(labels_of(task, task.rows), task.classes);
     for (const int m : modalities_) {
       std::vector<std::int64_t> rows;
@@ -87,7 +87,7 @@ class LateFitted : public Fitted {
       Matrix x = features(task.x, m, rows);
       scalings_.emplace_back(x);
       scalings_.back().apply(x);
-      models_.push_back(one_class ? LinearModel{} : fit_l2(x, labels, static_cast<std::size_t>(task.classes)));
+      models_.push_back(one_class ? LinearModel{} : fit(task, x, labels, choose_penalty));
     }
   }
 
@@ -116,6 +116,15 @@ class LateFitted : public Fitted {
   }
 
  private:
+  static LinearModel fit(const Task& task, const Matrix& x, data::Labels labels, bool choose_penalty) {
+    const auto classes = static_cast<std::size_t>(task.classes);
+    if (!choose_penalty) return fit_l2(x, labels, classes);
+    static constexpr double strengths[] = {1e-4, 1e-3, 1e-2, 1e-1, 1, 10};
+    Generator generator{task.seed, 0};
+    return fit_l2_cv(x, labels, classes, data::stratified_k_fold(labels, inner_folds, generator),
+                     data::metric("log_loss"), strengths);
+  }
+
   std::vector<int> modalities_;
   std::vector<LinearModel> models_;
   std::vector<Scaling> scalings_;
@@ -149,12 +158,16 @@ class Single : public Method {
 
 class Late : public Method {
  public:
-  Late() : Method("late_l2", MethodKind::baseline) {}
+  explicit Late(bool choose_penalty)
+      : Method(choose_penalty ? "late_cv" : "late_l2", MethodKind::baseline), choose_penalty_(choose_penalty) {}
   std::unique_ptr<Fitted> fit(const Task& task) const override {
     std::vector<int> all(static_cast<std::size_t>(task.x.count()));
     std::iota(all.begin(), all.end(), 0);
-    return std::make_unique<LateFitted>(task, std::move(all));
+    return std::make_unique<LateFitted>(task, std::move(all), choose_penalty_);
   }
+
+ private:
+  bool choose_penalty_;
 };
 
 class Ridge : public Method {
@@ -191,7 +204,9 @@ class Lasso : public Method {
 }  // namespace
 
 Methods make_baselines(const Study& study) {
-  const auto& names = study.compare.baselines.empty() ? baseline_names() : study.compare.baselines;
+  std::vector<std::string> names = study.compare.baselines.empty() ? baseline_names() : study.compare.baselines;
+  // The chosen fusion is compared with it in any case.
+  if (std::ranges::find(names, study.compare.reference) == names.end()) names.push_back(study.compare.reference);
   Methods methods;
   for (const std::string& name : names) {
     if (name == "single")
@@ -199,14 +214,7 @@ Methods make_baselines(const Study& study) {
         methods.push_back(std::make_unique<Single>(study.modalities[m].name, static_cast<int>(m)));
     if (name == "l2") methods.push_back(std::make_unique<Ridge>());
     if (name == "l1") methods.push_back(std::make_unique<Lasso>());
-    if (name == "late_l2") methods.push_back(std::make_unique<Late>());
-  }
-  // The chosen fusion is compared with it in any case.
-  const bool have = std::ranges::any_of(methods, [&](const auto& m) { return m->name == study.compare.reference; });
-  if (!have) {
-    if (study.compare.reference == "l1") methods.push_back(std::make_unique<Lasso>());
-    if (study.compare.reference == "l2") methods.push_back(std::make_unique<Ridge>());
-    if (study.compare.reference == "late_l2") methods.push_back(std::make_unique<Late>());
+    if (name == "late_l2" || name == "late_cv") methods.push_back(std::make_unique<Late>(name == "late_cv"));
   }
   return methods;
 }

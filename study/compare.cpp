@@ -273,16 +273,20 @@ Run compare(const Study& study, const Dataset& dataset, const Methods& methods, 
 Findings summarize(const Run& run) {
   Findings findings;
   const auto train = static_cast<double>(run.train_rows), test = static_cast<double>(run.test_rows);
-  const auto interval = [&](const std::vector<double>& values) {
+  const auto interval = [&](const std::vector<double>& values, const std::string& metric) {
     if (values.size() < 2) return data::Interval{values.empty() ? nan : values[0], nan, nan};
-    return data::resampled_mean_interval(values, train, test, run.level);
+    data::Interval i = data::resampled_mean_interval(values, train, test, run.level);
+    // Student's interval does not know that a rate ends at 1; -1 is the least that matthews and kappa can be.
+    if (metric != "log_loss") i.high = std::min(i.high, 1.0);
+    i.low = std::max(i.low, metric == "matthews" || metric == "cohen_kappa" ? -1.0 : 0.0);
+    return i;
   };
   std::map<std::string, std::vector<std::vector<double>>> values;  // method -> metric -> split
   for (std::size_t m = 0; m < run.methods.size(); ++m) {
     Summary row{run.methods[m], run.kinds[m], false, {}, on_fixed(run, run.methods[m]), mean_weights(run, run.methods[m])};
     for (std::size_t k = 0; k < run.metrics.size(); ++k) {
       values[row.method].push_back(over_seeds(run, row.method, k));
-      row.metrics.push_back(interval(values[row.method].back()));
+      row.metrics.push_back(interval(values[row.method].back(), run.metrics[k]));
     }
     findings.rows.push_back(std::move(row));
   }
@@ -296,7 +300,7 @@ Findings summarize(const Run& run) {
   for (std::size_t k = 0; k < run.metrics.size(); ++k) {
     std::vector<double> picked;
     for (std::size_t s = 0; s < findings.chosen.size(); ++s) picked.push_back(values[findings.chosen[s]][k][s]);
-    chosen.metrics.push_back(interval(picked));
+    chosen.metrics.push_back(interval(picked, run.metrics[k]));
     if (k == 0) own = picked;
   }
   if (run.fixed)

@@ -301,7 +301,7 @@ CompareConfig read_compare(Section s) {
   c.place = s.place();
   c.fusions = known_only(s, "fusions", "fusion", fusion_names());
   c.baselines = known_only(s, "baselines", "baseline", baseline_names());
-  c.reference = s.one_of("reference", {"l1", "l2", "late_l2"}, c.reference);
+  c.reference = s.one_of("reference", {"l1", "l2", "late_l2", "late_cv"}, c.reference);
   c.splits = s.integer("splits", c.splits, 2, 100'000);
   c.seeds = s.integer("seeds", c.seeds, 1, 1000);
   c.test = s.number("test", c.test, 0.01, 0.9);

@@ -71,6 +71,28 @@ void check(const char* what, const Matrix& x, data::Labels labels, std::size_t c
   if (distinct < 2) throw ConfigError(text(what, ": the rows have ", distinct, " class, at least 2 are needed"));
 }
 
+std::vector<double> fold_scores(const Matrix& x, data::Labels labels, std::size_t classes,
+                                std::span<const data::Split> folds, const data::NamedMetric& score, std::size_t count,
+                                const PathFitter& fit) {
+  const auto labels_of = [&](std::span<const std::int64_t> rows) {
+    std::vector<std::int64_t> out;
+    for (const std::int64_t i : rows) out.push_back(labels[static_cast<std::size_t>(i)]);
+    return out;
+  };
+  std::vector<double> scores(count, 0.0);
+  for (const data::Split& fold : folds) {
+    const std::vector<LinearModel> path = fit(select_rows(x, fold.train), labels_of(fold.train));
+    const Matrix held_out = select_rows(x, fold.test);
+    data::Predictions predictions{labels_of(fold.test), {}, static_cast<std::int64_t>(classes)};
+    for (std::size_t i = 0; i < count; ++i) {
+      predictions.probabilities = path[std::min(i, path.size() - 1)].probabilities(held_out);
+      const double value = score.compute(predictions);
+      scores[i] += (score.higher_is_better ? value : -value) / static_cast<double>(folds.size());
+    }
+  }
+  return scores;
+}
+
 namespace {
 
 void scores_into(Matrix& scores, const Matrix& x, const Matrix& weight, std::span<const double> bias) {
@@ -230,6 +252,28 @@ LinearModel fit_l2(const Matrix& x, data::Labels labels, std::size_t classes, co
   logistic::L2Objective::split(theta, model.weight);
   model.bias.assign(theta.end() - static_cast<std::ptrdiff_t>(outputs), theta.end());
   return model;
+}
+
+LinearModel fit_l2_cv(const Matrix& x, data::Labels labels, std::size_t classes, std::span<const data::Split> folds,
+                      const data::NamedMetric& score, std::span<const double> strengths, const L2Options& options) {
+  std::vector<double> ascending(strengths.begin(), strengths.end());
+  std::ranges::sort(ascending);
+  if (ascending.empty()) throw ConfigError("logistic regression: there is no penalty to choose from");
+  L2Options own = options;
+  const auto scores = logistic::fold_scores(x, labels, classes, folds, score, ascending.size(),
+                                            [&](const Matrix& inside, data::Labels inside_labels) {
+                                              std::vector<LinearModel> models;
+                                              for (const double c : ascending) {
+                                                own.c = c;
+                                                // The folds only rank the penalties.
+                                                own.tolerance = std::max(options.tolerance, 1e-5);
+                                                models.push_back(fit_l2(inside, inside_labels, classes, own));
+                                              }
+                                              return models;
+                                            });
+  own = options;
+  own.c = ascending[static_cast<std::size_t>(std::ranges::max_element(scores) - scores.begin())];
+  return fit_l2(x, labels, classes, own);
 }
 
 }  // namespace weft::study

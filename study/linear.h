@@ -35,6 +35,10 @@ struct L2Options {
 /// Throws ConfigError for fewer than two classes, or a label out of range.
 LinearModel fit_l2(const Matrix& x, data::Labels labels, std::size_t classes, const L2Options& options = {});
 
+/// The strength with the best mean score on the folds' test rows (the smaller c of equals), refitted on all rows.
+LinearModel fit_l2_cv(const Matrix& x, data::Labels labels, std::size_t classes, std::span<const data::Split> folds,
+                      const data::NamedMetric& score, std::span<const double> strengths, const L2Options& options = {});
+
 struct L1Options {
   int penalties = 20;            ///< length of the path, evenly spaced in the logarithm
   double smallest_ratio = 4e-3;  ///< the last penalty over the first that leaves only intercepts

@@ -220,26 +220,13 @@ L1Fit fit_l1_cv(const Matrix& x, data::Labels labels, std::size_t classes, std::
   L1Fit result;
   const L1Path all = fit_l1_path(x, labels, classes, options);
   result.penalties = all.penalties;
-  result.scores.assign(all.penalties.size(), 0.0);
-  const auto labels_of = [&](std::span<const std::int64_t> rows) {
-    std::vector<std::int64_t> out;
-    for (const std::int64_t i : rows) out.push_back(labels[static_cast<std::size_t>(i)]);
-    return out;
-  };
   // The folds only rank the penalties, for which coarser fits are enough.
   L1Options coarse = options;
   coarse.tolerance *= 1e3;
-  for (const data::Split& fold : folds) {
-    const L1Path path =
-        fit_l1_path(select_rows(x, fold.train), labels_of(fold.train), classes, coarse, all.penalties);
-    const Matrix held_out = select_rows(x, fold.test);
-    data::Predictions predictions{labels_of(fold.test), {}, static_cast<std::int64_t>(classes)};
-    for (std::size_t i = 0; i < result.scores.size(); ++i) {
-      predictions.probabilities = path.models[std::min(i, path.models.size() - 1)].probabilities(held_out);
-      const double value = score.compute(predictions);
-      result.scores[i] += (score.higher_is_better ? value : -value) / static_cast<double>(folds.size());
-    }
-  }
+  result.scores = logistic::fold_scores(x, labels, classes, folds, score, all.penalties.size(),
+                                        [&](const Matrix& inside, data::Labels inside_labels) {
+                                          return fit_l1_path(inside, inside_labels, classes, coarse, all.penalties).models;
+                                        });
   // max_element keeps the first, which is the larger penalty.
   const auto best = static_cast<std::size_t>(std::ranges::max_element(result.scores) - result.scores.begin());
   result.penalty = result.penalties[best];

@@ -1,10 +1,12 @@
 #pragma once
 #include <cmath>
 #include <cstddef>
+#include <functional>
 #include <span>
+#include <vector>
 
 #include <weft/data/metrics.h>
-#include <weft/study/matrix.h>
+#include <weft/study/linear.h>
 
 /// What the two fits of linear.h share. Not for use elsewhere.
 namespace weft::study::logistic {
@@ -33,6 +35,13 @@ inline std::size_t score_columns(std::size_t classes) noexcept { return classes 
 /// Turns scores (rows, 1 or classes) into the probability of the second class, or of each class, in place;
 /// returns the sum of row losses.
 double to_probabilities(Matrix& scores, data::Labels labels);
+
+/// Scores of the path's models on each fold's test rows, averaged, turned so that higher is better: `fit(x, labels)`
+/// gives the models for `count` penalties, or fewer when the last stands for the rest.
+using PathFitter = std::function<std::vector<LinearModel>(const Matrix&, data::Labels)>;
+std::vector<double> fold_scores(const Matrix& x, data::Labels labels, std::size_t classes,
+                                std::span<const data::Split> folds, const data::NamedMetric& score, std::size_t count,
+                                const PathFitter& fit);
 
 /// Throws ConfigError.
 void check(const char* what, const Matrix& x, data::Labels labels, std::size_t classes);

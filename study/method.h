@@ -72,7 +72,9 @@ class Method {
 
 using Methods = std::vector<std::unique_ptr<Method>>;
 
-/// The plain baselines that the study asks for: "l2: <modality>" for each modality, "l2", "l1", "late_l2".
+/// The plain baselines that the study asks for: "l2: <modality>" for each modality, "l2" on all columns, "l1" with
+/// its penalty by inner cross-validation, "late_l2" (the mean of the single ones) and "late_cv" (the same, penalties by
+/// inner cross-validation).
 Methods make_baselines(const Study& study);
 
 }  // namespace weft::study

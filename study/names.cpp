@@ -8,7 +8,7 @@ const std::vector<std::string>& fusion_names() {
 }
 
 const std::vector<std::string>& baseline_names() {
-  static const std::vector<std::string> names = {"single", "l2", "l1", "late_l2"};
+  static const std::vector<std::string> names = {"single", "l2", "l1", "late_l2", "late_cv"};
   return names;
 }
 
