@@ -8,7 +8,7 @@
 #include <unordered_set>
 
 #include <weft/data/file.h>
-#include <weft/data/names.h>
+#include <weft/tensor/names.h>
 
 namespace weft::data {
 namespace {

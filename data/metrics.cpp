@@ -6,7 +6,7 @@
 #include <map>
 #include <numeric>
 
-#include <weft/data/names.h>
+#include <weft/tensor/names.h>
 #include <weft/tensor/create.h>
 
 namespace weft::data {

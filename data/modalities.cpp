@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include <weft/data/names.h>
+#include <weft/tensor/names.h>
 #include <weft/tensor/create.h>
 
 namespace weft::data {

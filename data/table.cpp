@@ -2,7 +2,7 @@
 #include <limits>
 
 #include <weft/data/csv.h>
-#include <weft/data/names.h>
+#include <weft/tensor/names.h>
 #include <weft/tensor/create.h>
 
 namespace weft::data {

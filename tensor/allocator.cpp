@@ -128,7 +128,8 @@ class Arenas {
     const std::size_t size = round_up(bytes > arena_bytes ? bytes : arena_bytes, huge_page);
     if (size < bytes) throw std::bad_alloc();
     // Ask for one huge page more and cut both ends off, so that the arena begins on a huge page.
-    void* raw = mmap(nullptr, size + huge_page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* raw =
+        mmap(nullptr, size + huge_page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (raw == MAP_FAILED) throw std::bad_alloc();
     char* begin = static_cast<char*>(raw);
     char* aligned = begin + (huge_page - reinterpret_cast<std::uintptr_t>(begin) % huge_page) % huge_page;

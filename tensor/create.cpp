@@ -128,7 +128,8 @@ template <class T>
 Tensor from(std::span<const T> values, const Shape& shape) {
   Tensor x = empty(shape, dtype_of<T>);
   if (static_cast<std::int64_t>(values.size()) != x.numel())
-    throw ShapeError(text("from: ", values.size(), " values do not fill shape ", shape, " of ", x.numel(), " elements"));
+    throw ShapeError(
+        text("from: ", values.size(), " values do not fill shape ", shape, " of ", x.numel(), " elements"));
   if (!values.empty()) std::memcpy(x.body().data, values.data(), values.size_bytes());
   return x;
 }
@@ -151,8 +152,8 @@ Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, DType d
     if (row.size() != columns) throw ShapeError(text("tensor: rows of ", columns, " and ", row.size(), " numbers"));
     values.insert(values.end(), row.begin(), row.end());
   }
-  return kernels::cast(
-      from(values, {static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(columns)}), dtype);
+  return kernels::cast(from(values, {static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(columns)}),
+                       dtype);
 }
 
 Tensor adopt(void* data, const Shape& shape, DType dtype, void (*release)(void*), void* context) {

@@ -5,7 +5,8 @@
 namespace weft {
 
 const char* name(DType type) noexcept {
-  constexpr const char* names[dtype_count] = {"bool", "uint8", "int8", "int32", "int64", "bfloat16", "float32", "float64"};
+  constexpr const char* names[dtype_count] = {"bool",  "uint8",    "int8",    "int32",
+                                              "int64", "bfloat16", "float32", "float64"};
   return names[static_cast<int>(type)];
 }
 

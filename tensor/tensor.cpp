@@ -21,8 +21,9 @@ void TensorBody::destroy(TensorBody* body) noexcept {
 void Tensor::undefined() { throw Error("tensor: it is undefined\n  help: assign a result before using it"); }
 
 void Tensor::wrong_type(DType wanted) const {
-  throw DtypeError(text("data: the tensor is ", body_->dtype, ", not ", wanted, "\n  help: convert it with to(x, DType::",
-                        wanted == DType::boolean ? "boolean" : name(wanted), ")"));
+  throw DtypeError(text("data: the tensor is ", body_->dtype, ", not ", wanted,
+                        "\n  help: convert it with to(x, DType::", wanted == DType::boolean ? "boolean" : name(wanted),
+                        ")"));
 }
 
 std::int64_t Tensor::size(int axis) const {

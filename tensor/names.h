@@ -4,7 +4,7 @@
 #include <string_view>
 
 /// Help for someone who mistyped a name, and patterns over names.
-namespace weft::data {
+namespace weft {
 
 /// The number of insertions, deletions, replacements and swaps of neighbours that turn a into b
 /// (optimal string alignment), letters compared without case. Damerau (1964).
@@ -20,4 +20,4 @@ std::string closest(std::string_view wanted, std::span<const std::string> have);
 /// True when `name` matches `pattern`, in which * stands for any letters, ? for one, and the rest for itself.
 bool matches(std::string_view pattern, std::string_view name);
 
-}  // namespace weft::data
+}  // namespace weft

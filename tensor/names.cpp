@@ -1,9 +1,9 @@
-#include <weft/data/names.h>
+#include <weft/tensor/names.h>
 
 #include <algorithm>
 #include <vector>
 
-namespace weft::data {
+namespace weft {
 namespace {
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
@@ -68,4 +68,4 @@ bool matches(std::string_view pattern, std::string_view name) {
   return p == pattern.size();
 }
 
-}  // namespace weft::data
+}  // namespace weft

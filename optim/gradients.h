@@ -1,0 +1,22 @@
+#pragma once
+#include <vector>
+
+#include <weft/tensor/tensor.h>
+
+/// What is done to gradients and parameters between backward() and step(), and penalties to add to a loss.
+namespace weft::optim {
+
+/// Scales all gradients together so that their common L2 norm is at most `limit`; returns the norm before.
+/// Parameters without gradient count 0. Pascanu et al. (2013).
+double clip_gradient_norm(const std::vector<Tensor>& parameters, double limit);
+/// Holds every number of every gradient within [-limit, limit].
+void clip_gradient_value(const std::vector<Tensor>& parameters, double limit);
+
+/// factor * sum |p| over the given parameters: a scalar to add to the loss. Its gradient pushes weights towards
+/// 0 but seldom onto it; soft_threshold() does.
+Tensor l1_penalty(const std::vector<Tensor>& parameters, double factor);
+/// The proximal step of the L1 penalty, in place: p = sign(p) * max(|p| - threshold, 0), with
+/// threshold = learning rate * factor. Gives true zeros. Beck and Teboulle (2009).
+void soft_threshold(const std::vector<Tensor>& parameters, double threshold);
+
+}  // namespace weft::optim

@@ -1,0 +1,248 @@
+#include <weft/tensor/kernels/math.h>
+
+namespace weft::kernels {
+namespace {
+
+struct add_ {
+  template <class T>
+  WEFT_INLINE static T apply(T a, T b) {
+    if constexpr (is_float<T>)
+      return a + b;
+    else
+      return wrap_add(a, b);
+  }
+};
+struct sub_ {
+  template <class T>
+  WEFT_INLINE static T apply(T a, T b) {
+    if constexpr (is_float<T>)
+      return a - b;
+    else
+      return wrap_sub(a, b);
+  }
+};
+struct mul_ {
+  template <class T>
+  WEFT_INLINE static T apply(T a, T b) {
+    if constexpr (is_float<T>)
+      return a * b;
+    else
+      return wrap_mul(a, b);
+  }
+};
+struct div_ {
+  template <class T>
+  WEFT_INLINE static T apply(T a, T b) {
+    return a / b;
+  }
+};
+
+WEFT_INLINE float c_fmod(float a, float b) { return __builtin_fmodf(a, b); }
+WEFT_INLINE double c_fmod(double a, double b) { return __builtin_fmod(a, b); }
+
+// The caller has thrown for b == 0; b == -1 is apart because the smallest integer has no negative.
+struct fmod_ {
+  template <class T>
+  WEFT_INLINE static T apply(T a, T b) {
+    if constexpr (is_float<T>)
+      return c_fmod(a, b);
+    else
+      return b == -1 ? 0 : a % b;
+  }
+};
+struct remainder_ {  // the sign of the divisor
+  template <class T>
+  WEFT_INLINE static T apply(T a, T b) {
+    const T m = fmod_::apply(a, b);
+    return m != T(0) && ((b < T(0)) != (m < T(0))) ? m + b : m;
+  }
+};
+struct floor_divide_ {
+  WEFT_INLINE static Int apply(Int a, Int b) {
+    if (b == -1) return wrap_sub(0, a);
+    const Int q = a / b;
+    return q * b != a && ((a < 0) != (b < 0)) ? q - 1 : q;
+  }
+  template <class T>
+  WEFT_INLINE static T apply(T a, T b) {
+    // floor(a / b) of the exact quotient: the division alone may round up to the next whole number.
+    if (b == T(0)) return a / b;
+    const T m = c_fmod(a, b);
+    T q = (a - m) / b;
+    if (m != T(0) && ((b < T(0)) != (m < T(0)))) q -= T(1);
+    if (q == T(0)) return math::copysign(T(0), a / b);
+    const T whole = math::floor(q);
+    return q - whole > T(0.5) ? whole + T(1) : whole;
+  }
+};
+struct pow_ {
+  WEFT_INLINE static float apply(float a, float b) { return __builtin_powf(a, b); }
+  WEFT_INLINE static double apply(double a, double b) { return __builtin_pow(a, b); }
+  WEFT_INLINE static Int apply(Int a, Int b) {
+    if (b < 0) return a == 1 ? 1 : a == -1 ? (b & 1 ? -1 : 1) : 0;
+    Int y = 1;
+    for (; b != 0; b >>= 1) {
+      if (b & 1) y = wrap_mul(y, a);
+      a = wrap_mul(a, a);
+    }
+    return y;
+  }
+};
+struct maximum_ {
+  template <class T>
+  WEFT_INLINE static T apply(T a, T b) {
+    return math::max_nan(a, b);
+  }
+};
+struct minimum_ {
+  template <class T>
+  WEFT_INLINE static T apply(T a, T b) {
+    return math::min_nan(a, b);
+  }
+};
+struct atan2_ {
+  WEFT_INLINE static float apply(float a, float b) { return __builtin_atan2f(a, b); }
+  WEFT_INLINE static double apply(double a, double b) { return __builtin_atan2(a, b); }
+};
+struct hypot_ {
+  WEFT_INLINE static float apply(float a, float b) { return __builtin_hypotf(a, b); }
+  WEFT_INLINE static double apply(double a, double b) { return __builtin_hypot(a, b); }
+};
+struct copysign_ {
+  template <class T>
+  WEFT_INLINE static T apply(T a, T b) {
+    return math::copysign(a, b);
+  }
+};
+struct bitwise_and_ {
+  WEFT_INLINE static Int apply(Int a, Int b) { return a & b; }
+};
+struct bitwise_or_ {
+  WEFT_INLINE static Int apply(Int a, Int b) { return a | b; }
+};
+struct bitwise_xor_ {
+  WEFT_INLINE static Int apply(Int a, Int b) { return a ^ b; }
+};
+
+#define WEFT_TEST_OP(name, expression)        \
+  struct name##_ {                            \
+    template <class T>                        \
+    WEFT_INLINE static bool apply(T a, T b) { \
+      return expression;                      \
+    }                                         \
+  };
+WEFT_TEST_OP(logical_and, (a != T(0)) & (b != T(0)))
+WEFT_TEST_OP(logical_or, (a != T(0)) | (b != T(0)))
+WEFT_TEST_OP(logical_xor, (a != T(0)) != (b != T(0)))
+WEFT_TEST_OP(eq, a == b)
+WEFT_TEST_OP(ne, a != b)
+WEFT_TEST_OP(lt, a < b)
+WEFT_TEST_OP(le, a <= b)
+WEFT_TEST_OP(gt, a > b)
+WEFT_TEST_OP(ge, a >= b)
+
+#define WEFT_GRADIENT(name, expression)     \
+  struct name##_ {                          \
+    template <class T>                      \
+    WEFT_INLINE static T apply(T dy, T v) { \
+      return expression;                    \
+    }                                       \
+  };
+WEFT_GRADIENT(relu_grad, v <= T(0) ? T(0) : dy)
+WEFT_GRADIENT(sigmoid_grad, dy*(v*(T(1) - v)))
+WEFT_GRADIENT(tanh_grad, dy*(T(1) - v * v))
+WEFT_GRADIENT(softplus_grad, dy* math::sigmoid(v))
+struct gelu_grad_ {
+  template <class T>
+  WEFT_INLINE static T apply(T dy, T v) {
+    const auto n = math::normal(v);
+    return dy * (n.below + v * n.density);
+  }
+};
+struct gelu_tanh_grad_ {
+  template <class T>
+  WEFT_INLINE static T apply(T dy, T v) {
+    const T w = v * v;
+    const T s = math::sigmoid(v * (T(1.5957691216057308) + T(0.07135481627159963) * w));
+    const T slope = T(1.5957691216057308) + T(0.21406444881478989) * w;
+    return dy * (s + v * slope * (s * (T(1) - s)));
+  }
+};
+struct silu_grad_ {
+  template <class T>
+  WEFT_INLINE static T apply(T dy, T v) {
+    const T s = math::sigmoid(v);
+    return dy * (s + v * (s * (T(1) - s)));
+  }
+};
+
+template <class Op, class T, class Y>
+void loop(void* y, const void* a, const void* b, Int n, Int step_a, Int step_b) {
+  Y* out = static_cast<Y*>(y);
+  const T* x = static_cast<const T*>(a);
+  const T* z = static_cast<const T*>(b);
+  if (step_a != 0 && step_b != 0) {
+    WEFT_SIMD
+    for (Int i = 0; i < n; ++i) out[i] = static_cast<Y>(Op::apply(x[i], z[i]));
+  } else if (step_a != 0) {
+    const T w = n > 0 ? *z : T(0);
+    WEFT_SIMD
+    for (Int i = 0; i < n; ++i) out[i] = static_cast<Y>(Op::apply(x[i], w));
+  } else {
+    const T v = n > 0 ? *x : T(0);
+    WEFT_SIMD
+    for (Int i = 0; i < n; ++i) out[i] = static_cast<Y>(Op::apply(v, z[step_b * i]));
+  }
+}
+/// The same in one loop, for operations whose cost hides the multiplications.
+template <class Op, class T, class Y>
+void heavy_loop(void* y, const void* a, const void* b, Int n, Int step_a, Int step_b) {
+  Y* out = static_cast<Y*>(y);
+  const T* x = static_cast<const T*>(a);
+  const T* z = static_cast<const T*>(b);
+  for (Int i = 0; i < n; ++i) out[i] = static_cast<Y>(Op::apply(x[step_a * i], z[step_b * i]));
+}
+
+template <class T>
+void axpy(void* y, const void* x, Int n, double scale) {
+  T* out = static_cast<T*>(y);
+  const T* in = static_cast<const T*>(x);
+  const T s = static_cast<T>(scale);
+  if (s == T(1)) {
+    WEFT_SIMD
+    for (Int i = 0; i < n; ++i) out[i] += in[i];
+  } else {
+    WEFT_SIMD
+    for (Int i = 0; i < n; ++i) out[i] += s * in[i];
+  }
+}
+
+}  // namespace
+
+void WEFT_LEVELED(install_binary)(KernelTable& t) {
+  const auto at = [&](Binary op) { return t.binary[static_cast<int>(op)]; };
+#define WEFT_FLOATS(name, form)                      \
+  at(Binary::name)[0] = form<name##_, float, float>; \
+  at(Binary::name)[1] = form<name##_, double, double>;
+#define WEFT_ALL(name, form) \
+  WEFT_FLOATS(name, form)    \
+  at(Binary::name)[2] = form<name##_, Int, Int>;
+#define WEFT_INTEGERS(name) at(Binary::name)[2] = loop<name##_, Int, Int>;
+#define WEFT_TESTS(name)                                     \
+  at(Binary::name)[0] = loop<name##_, float, std::uint8_t>;  \
+  at(Binary::name)[1] = loop<name##_, double, std::uint8_t>; \
+  at(Binary::name)[2] = loop<name##_, Int, std::uint8_t>;
+  WEFT_ALL(add, loop)
+  WEFT_ALL(sub, loop) WEFT_ALL(mul, loop) WEFT_FLOATS(div, loop) WEFT_ALL(floor_divide, heavy_loop)
+      WEFT_ALL(remainder, heavy_loop) WEFT_ALL(fmod, heavy_loop) WEFT_ALL(pow, heavy_loop) WEFT_ALL(maximum, loop)
+          WEFT_ALL(minimum, loop) WEFT_FLOATS(atan2, heavy_loop) WEFT_FLOATS(hypot, heavy_loop)
+              WEFT_FLOATS(copysign, loop) WEFT_INTEGERS(bitwise_and) WEFT_INTEGERS(bitwise_or)
+                  WEFT_INTEGERS(bitwise_xor) WEFT_TESTS(logical_and) WEFT_TESTS(logical_or) WEFT_TESTS(logical_xor)
+                      WEFT_TESTS(eq) WEFT_TESTS(ne) WEFT_TESTS(lt) WEFT_TESTS(le) WEFT_TESTS(gt) WEFT_TESTS(ge)
+                          WEFT_FLOATS(relu_grad, loop) WEFT_FLOATS(sigmoid_grad, loop) WEFT_FLOATS(tanh_grad, loop)
+                              WEFT_FLOATS(gelu_grad, loop) WEFT_FLOATS(gelu_tanh_grad, loop)
+                                  WEFT_FLOATS(silu_grad, loop) WEFT_FLOATS(softplus_grad, loop) t.axpy[0] = axpy<float>;
+  t.axpy[1] = axpy<double>;
+}
+
+}  // namespace weft::kernels

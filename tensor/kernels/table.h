@@ -1,0 +1,93 @@
+#pragma once
+#include <cstdint>
+
+#include <weft/tensor/codes.h>
+
+/// What tensor/*.cpp sees of the loops in this folder: pointers to single-threaded functions over
+/// raw memory. Every level (x86-64-v2, v3, v4, or one generic level) fills a table of its own.
+///
+/// This header is read by code compiled for different instruction sets, so it must define nothing
+/// that the linker could merge: types and constants only.
+namespace weft::kernels {
+
+/// Types that arithmetic is done in. Other types are converted in small blocks on the way in and
+/// out (bfloat16 as f32; bool, int8, uint8 and int32 as i64).
+enum class Compute : std::uint8_t { f32, f64, i64 };
+inline constexpr int compute_count = 3;
+
+/// What a row kernel of the softmax family writes.
+enum class SoftmaxKind : std::uint8_t { softmax, log_softmax };
+
+/// One optimiser step over n elements, numbers already combined.
+struct AdamNumbers {
+  double step_size, beta1, beta2, eps, decay, shrink, inverse_root_correction;
+};
+struct SgdNumbers {
+  double lr, momentum, gradient_share, decay;
+  bool nesterov, first, has_velocity;
+};
+
+struct KernelTable {
+  using Int = std::int64_t;
+
+  // ---- elementwise; dense memory, n elements; y may be x, a or b. Null where a type is not computed in.
+  void (*unary[unary_count][compute_count])(void* y, const void* x, Int n);
+  /// step_a and step_b are 1, or 0 for a single number.
+  void (*binary[binary_count][compute_count])(void* y, const void* a, const void* b, Int n, Int step_a, Int step_b);
+  void (*clamp[compute_count])(void* y, const void* x, Int n, double low, double high);
+  /// y += scale * x
+  void (*axpy[2])(void* y, const void* x, Int n, double scale);
+  /// Chosen by log2 of the element size; any steps (in elements).
+  void (*where[4])(void* y, Int step_y, const void* c, Int step_c, const void* a, Int step_a, const void* b, Int step_b,
+                   Int n);
+  /// Chosen by the DTypes of y and x; any steps.
+  void (*convert[8][8])(void* y, Int step_y, const void* x, Int step_x, Int n);
+  /// y[j * ld_y + i] = x[i * ld_x + j] for i < rows, j < columns; chosen by log2 of the element size.
+  void (*transpose[4])(void* y, Int ld_y, const void* x, Int ld_x, Int rows, Int columns);
+
+  // ---- reductions. The accumulator is a double (f32, f64) or an int64 (i64); mean is a sum here.
+  void (*reduce_row[reduce_count][compute_count])(void* result, const void* x, Int n);
+  /// result[j] = reduction over i of x[i * ld + j].
+  void (*reduce_columns[reduce_count][compute_count])(void* result, const void* x, Int rows, Int columns, Int ld);
+  /// index[j] of the largest (smallest) x[i * ld + j] over i < n.
+  void (*arg_columns[2][compute_count])(Int* index, const void* x, Int n, Int columns, Int ld);
+  void (*cumsum[compute_count])(void* y, const void* x, Int n, Int columns);
+
+  // ---- softmax family: [0] f32, [1] f64. A row is n numbers; `columns` > 1 works on that many
+  // interleaved rows, element i of row j at i * ld + j.
+  void (*softmax[2])(void* y, const void* x, Int n, Int columns, Int ld, SoftmaxKind kind);
+  void (*softmax_grad[2])(void* dx, const void* dy, const void* y, Int n, Int columns, Int ld, SoftmaxKind kind);
+  void (*logsumexp[2])(void* y, const void* x, Int n, Int columns, Int ld);
+  /// dx[j] = factor * (exp(logp[j]) - (j == target))
+  void (*cross_entropy_grad[2])(void* dx, const void* log_probabilities, Int n, Int target, double factor);
+
+  // ---- layer norm over rows of n
+  void (*layer_norm[2])(void* y, void* mean, void* rstd, const void* x, const void* weight, const void* bias, Int rows,
+                        Int n, double eps);
+  /// dx may be null. dweight and dbias (doubles, n each, may be null) receive sums over these rows.
+  void (*layer_norm_grad[2])(void* dx, double* dweight, double* dbias, const void* dy, const void* x, const void* mean,
+                             const void* rstd, const void* weight, Int rows, Int n);
+
+  // ---- products: c (m x n, row stride ld_c) = a b (+ bias in each row); one stride of each operand is 1
+  void (*gemm[2])(void* c, Int ld_c, const void* a, Int row_a, Int column_a, const void* b, Int row_b, Int column_b,
+                  Int m, Int n, Int k, const void* bias);
+
+  // ---- optimiser steps
+  void (*adam[2])(void* p, const void* g, void* m, void* v, Int n, const AdamNumbers& s);
+  void (*sgd[2])(void* p, const void* g, void* v, Int n, const SgdNumbers& s);
+
+  // ---- random numbers `offset`, offset + 1, ... of stream `seed`
+  /// 64 random bits each.
+  void (*random_bits)(std::uint64_t* y, Int n, std::uint64_t seed, std::uint64_t offset);
+  void (*random_uniform[2])(void* y, Int n, double low, double high, std::uint64_t seed, std::uint64_t offset);
+  void (*random_normal[2])(void* y, Int n, double mean, double deviation, std::uint64_t seed, std::uint64_t offset);
+  void (*random_bernoulli)(float* y, Int n, double probability, std::uint64_t seed, std::uint64_t offset);
+};
+
+// Each level defines one of these: it enters its functions in the table.
+void install_v2(KernelTable&);
+void install_v3(KernelTable&);
+void install_v4(KernelTable&);
+void install_generic(KernelTable&);
+
+}  // namespace weft::kernels
