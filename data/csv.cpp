@@ -23,8 +23,10 @@ std::string_view trim(std::string_view s) noexcept {
 
 bool parse_number(std::string_view s, double& value) noexcept {
   s = trim(s);
-  if (!s.empty() && s.front() == '+') s.remove_prefix(1);
-  if (s.empty() || s.front() == '+') return false;
+  if (s.starts_with('+')) {  // from_chars knows only the minus
+    s.remove_prefix(1);
+    if (s.starts_with('-')) return false;
+  }
   const auto [end, error] = std::from_chars(s.data(), s.data() + s.size(), value);
   if (end != s.data() + s.size()) return false;
   if (error == std::errc::result_out_of_range) {

@@ -17,9 +17,7 @@ struct Column {
   std::vector<std::int64_t> codes;  ///< filled when categorical: 0 ... levels.size() - 1, or -1
   std::vector<std::string> levels;  ///< sorted bytewise, all different
 
-  std::int64_t size() const noexcept {
-    return static_cast<std::int64_t>(categorical ? codes.size() : numbers.size());
-  }
+  std::int64_t size() const noexcept { return static_cast<std::int64_t>(categorical ? codes.size() : numbers.size()); }
   bool missing(std::int64_t row) const noexcept {
     const auto i = static_cast<std::size_t>(row);
     return categorical ? codes[i] < 0 : numbers[i] != numbers[i];

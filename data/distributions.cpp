@@ -85,8 +85,8 @@ double student_t_quantile(double p, double freedom) {
   check_probability("student_t_quantile", p);
   if (p == 0.5) return 0;
   const double tail = p < 0.5 ? p : 1 - p;
-  const double log_front = log_gamma((freedom + 1) / 2) - log_gamma(freedom / 2) -
-                           0.5 * std::log(freedom * std::numbers::pi);
+  const double log_front =
+      log_gamma((freedom + 1) / 2) - log_gamma(freedom / 2) - 0.5 * std::log(freedom * std::numbers::pi);
   double low = 0, high = 1;
   while (student_tail(high, freedom) > tail && high < 1e300) {
     low = high;

@@ -28,7 +28,8 @@ BasicLoader<X>::BasicLoader(X x, Tensor targets, const LoaderOptions& options)
     : x_(std::move(x)), targets_(std::move(targets)), options_(options), samples_(rows_of(x_)) {
   if (targets_.dim() == 0 || targets_.size(0) != samples_)
     throw ShapeError(text("loader: ", samples_, " samples, targets ", targets_.shape()));
-  if (options_.batch_size < 1) throw ConfigError(text("loader: batch size ", options_.batch_size, ", must be 1 or more"));
+  if (options_.batch_size < 1)
+    throw ConfigError(text("loader: batch size ", options_.batch_size, ", must be 1 or more"));
   if (samples_ == 0) throw ConfigError("loader: there are no samples");
   if (steps() == 0)
     throw ConfigError(text("loader: ", samples_, " samples do not fill a batch of ", options_.batch_size,

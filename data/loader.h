@@ -65,7 +65,7 @@ class BasicLoader {
   Iterator begin();
   std::default_sentinel_t end() const noexcept { return {}; }
 
-  std::int64_t steps() const noexcept;    ///< batches in an epoch
+  std::int64_t steps() const noexcept;  ///< batches in an epoch
   std::int64_t samples() const noexcept { return samples_; }
   /// The samples in the order in which epoch `epoch` has them (all N of them, also with drop_last).
   std::vector<std::int64_t> order(std::int64_t epoch) const;

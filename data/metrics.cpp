@@ -6,8 +6,8 @@
 #include <map>
 #include <numeric>
 
-#include <weft/tensor/names.h>
 #include <weft/tensor/create.h>
+#include <weft/tensor/names.h>
 
 namespace weft::data {
 namespace {
@@ -48,7 +48,8 @@ double averaged(const char* op, Labels truth, Labels predicted, Average average,
     Tally one;
     for (const auto& [label, t] : classes) {
       if (label > 1)
-        throw ConfigError(text(op, ": label ", label, " is neither 0 nor 1\n  help: choose a macro, weighted or micro average"));
+        throw ConfigError(
+            text(op, ": label ", label, " is neither 0 nor 1\n  help: choose a macro, weighted or micro average"));
       if (label == 1) one = t;
     }
     return figure(one);
@@ -142,7 +143,8 @@ Predictions Predictions::of(const Tensor& labels, const Tensor& probabilities) {
   for (std::size_t i = 0; i < p.probabilities.size(); ++i)
     // Rounding may push a softmax just over 1.
     if (!(p.probabilities[i] >= -1e-6 && p.probabilities[i] <= 1 + 1e-6))
-      throw ConfigError(text("predictions: ", p.probabilities[i], " is not a probability\n  help: pass softmax of the logits"));
+      throw ConfigError(
+          text("predictions: ", p.probabilities[i], " is not a probability\n  help: pass softmax of the logits"));
   p.classes = rank == 2 ? probabilities.size(1) : 2;
   if (rank == 1) {
     std::vector<double> both;
@@ -151,7 +153,8 @@ Predictions Predictions::of(const Tensor& labels, const Tensor& probabilities) {
   }
   for (std::size_t i = 0; i < p.labels.size(); ++i)
     if (p.labels[i] < 0 || p.labels[i] >= p.classes)
-      throw ConfigError(text("predictions: label ", p.labels[i], " of sample ", i, " is outside the ", p.classes, " classes"));
+      throw ConfigError(
+          text("predictions: label ", p.labels[i], " of sample ", i, " is outside the ", p.classes, " classes"));
   return p;
 }
 
@@ -180,7 +183,8 @@ Predictions Predictions::rows(std::span<const std::int64_t> index) const {
   out.labels.reserve(index.size());
   out.probabilities.reserve(index.size() * static_cast<std::size_t>(classes));
   for (const std::int64_t i : index) {
-    if (i < 0 || i >= count()) throw ConfigError(text("predictions: index ", i, " is outside the ", count(), " samples"));
+    if (i < 0 || i >= count())
+      throw ConfigError(text("predictions: index ", i, " is outside the ", count(), " samples"));
     out.labels.push_back(labels[static_cast<std::size_t>(i)]);
     const auto row = probabilities.begin() + i * classes;
     out.probabilities.insert(out.probabilities.end(), row, row + classes);
@@ -190,12 +194,16 @@ Predictions Predictions::rows(std::span<const std::int64_t> index) const {
 
 // ---- from decided classes
 
-std::int64_t Confusion::total() const noexcept { return std::accumulate(counts.begin(), counts.end(), std::int64_t{0}); }
+std::int64_t Confusion::total() const noexcept {
+  return std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
+}
 
 Confusion confusion(Labels truth, Labels predicted, std::int64_t classes) {
   check_counts("confusion", truth.size(), predicted.size());
-  if (classes <= 0) classes = std::max(*std::max_element(truth.begin(), truth.end()),
-                                       *std::max_element(predicted.begin(), predicted.end())) + 1;
+  if (classes <= 0)
+    classes =
+        std::max(*std::max_element(truth.begin(), truth.end()), *std::max_element(predicted.begin(), predicted.end())) +
+        1;
   constexpr std::int64_t most = 1 << 14;  // 2 GiB of counts
   if (classes > most) throw ConfigError(text("confusion: ", classes, " classes, the most is ", most));
   Confusion c{classes, std::vector<std::int64_t>(static_cast<std::size_t>(classes * classes))};
@@ -226,11 +234,13 @@ double balanced_accuracy(Labels truth, Labels predicted) {
 }
 
 double precision(Labels truth, Labels predicted, Average average) {
-  return averaged("precision", truth, predicted, average, [](const Tally& t) { return ratio(real(t.hits), real(t.decided)); });
+  return averaged("precision", truth, predicted, average,
+                  [](const Tally& t) { return ratio(real(t.hits), real(t.decided)); });
 }
 
 double recall(Labels truth, Labels predicted, Average average) {
-  return averaged("recall", truth, predicted, average, [](const Tally& t) { return ratio(real(t.hits), real(t.members)); });
+  return averaged("recall", truth, predicted, average,
+                  [](const Tally& t) { return ratio(real(t.hits), real(t.members)); });
 }
 
 double f1(Labels truth, Labels predicted, Average average) {
@@ -246,9 +256,8 @@ double sensitivity(Labels truth, Labels predicted) {
 double specificity(Labels truth, Labels predicted) {
   const auto n = static_cast<std::int64_t>(truth.size());
   // In terms of class 1: TN = N - TP - FN - FP.
-  return averaged("specificity", truth, predicted, Average::binary, [n](const Tally& t) {
-    return ratio(real(n - t.members - t.decided + t.hits), real(n - t.members));
-  });
+  return averaged("specificity", truth, predicted, Average::binary,
+                  [n](const Tally& t) { return ratio(real(n - t.members - t.decided + t.hits), real(n - t.members)); });
 }
 
 double matthews(Labels truth, Labels predicted) {
@@ -384,7 +393,8 @@ std::vector<CalibrationBin> calibration(const Predictions& p, int bins) {
 
 double calibration_error(const Predictions& p, int bins) {
   double sum = 0;
-  for (const CalibrationBin& bin : calibration(p, bins)) sum += real(bin.count) * std::abs(bin.accuracy - bin.confidence);
+  for (const CalibrationBin& bin : calibration(p, bins))
+    sum += real(bin.count) * std::abs(bin.accuracy - bin.confidence);
   return sum / real(p.count());
 }
 

@@ -86,7 +86,7 @@ double average_precision(Labels truth, Numbers scores);
 struct RocCurve {
   std::vector<double> false_positive_rate;  ///< ascending, from 0 to 1
   std::vector<double> true_positive_rate;
-  std::vector<double> threshold;            ///< descending, from infinity; class 1 is score >= threshold
+  std::vector<double> threshold;  ///< descending, from infinity; class 1 is score >= threshold
 };
 /// One point for every different score, after (0, 0).
 RocCurve roc_curve(Labels truth, Numbers scores);

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include <weft/tensor/names.h>
 #include <weft/tensor/create.h>
+#include <weft/tensor/names.h>
 
 namespace weft::data {
 namespace {
@@ -124,8 +124,8 @@ void Modalities::check() const {
   if (present.dtype() != DType::boolean)
     throw DtypeError(text("modalities: the presence mask is ", present.dtype(), ", not bool"));
   if (present.shape() != Shape{batch(), count()})
-    throw ShapeError(text("modalities: the presence mask is ", present.shape(), " for ", batch(), " samples and ", count(),
-                          " modalities"));
+    throw ShapeError(text("modalities: the presence mask is ", present.shape(), " for ", batch(), " samples and ",
+                          count(), " modalities"));
 }
 
 }  // namespace weft::data

@@ -21,7 +21,7 @@ struct Modalities {
   /// Everyone has everything. Throws as check() does.
   static Modalities complete(std::vector<std::string> names, std::vector<Tensor> features);
 
-  std::int64_t batch() const;  ///< B; 0 when there is no modality
+  std::int64_t batch() const;                                               ///< B; 0 when there is no modality
   int count() const noexcept { return static_cast<int>(features.size()); }  ///< M
 
   /// The place of a modality. Throws ConfigError naming the closest name there is.

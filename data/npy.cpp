@@ -280,7 +280,9 @@ void FileSource::read(std::uint64_t at, void* to, std::size_t count) {
     const ::ssize_t n = ::pread(descriptor_, out, count, static_cast<::off_t>(at));
     if (n < 0 && errno == EINTR) continue;
     // The file may have shrunk since its size was asked.
-    if (n <= 0) throw FileError(text(operation_, ": cannot read ", path_, ": ", n < 0 ? std::strerror(errno) : "it is truncated"));
+    if (n <= 0)
+      throw FileError(
+          text(operation_, ": cannot read ", path_, ": ", n < 0 ? std::strerror(errno) : "it is truncated"));
     out += n;
     at += static_cast<std::uint64_t>(n);
     count -= static_cast<std::size_t>(n);
@@ -343,15 +345,16 @@ std::string format_npy(const Tensor& x) {
   for (const std::int64_t n : x.shape()) shape += text(n, ", ");
   if (x.dim() > 1) shape.resize(shape.size() - 2);
   if (x.dim() == 1) shape.pop_back();
-  std::string head =
-      text("{'descr': '", descr_of(x.dtype()), "', 'fortran_order': False, 'shape': ", shape, "), }");
+  std::string head = text("{'descr': '", descr_of(x.dtype()), "', 'fortran_order': False, 'shape': ", shape, "), }");
   head.append(63 - (10 + head.size()) % 64, ' ');
   head += '\n';
   std::string out("\x93NUMPY\x01\x00", 8);
   out += static_cast<char>(head.size() & 0xff);
   out += static_cast<char>(head.size() >> 8);
   out += head;
-  const auto append = [&out](const void* from, std::size_t bytes) { out.append(static_cast<const char*>(from), bytes); };
+  const auto append = [&out](const void* from, std::size_t bytes) {
+    out.append(static_cast<const char*>(from), bytes);
+  };
   if (x.dtype() == DType::bfloat16) {
     const std::vector<float> values = to_vector<float>(x);
     append(values.data(), values.size() * sizeof(float));

@@ -122,7 +122,7 @@ class Archive {
       const char* p = &raw[at];
       const std::size_t name = number(p + 28, 2), extra = number(p + 30, 2), comment = number(p + 32, 2);
       if (raw.size() - at - 46 < name + extra + comment) damaged("damaged ZIP directory");
-      Member m{std::string(p + 46, name), number(p + 8, 2), number(p + 10, 2), number(p + 16, 4),
+      Member m{std::string(p + 46, name), number(p + 8, 2),  number(p + 10, 2), number(p + 16, 4),
                number(p + 20, 4),         number(p + 24, 4), number(p + 42, 4)};
       widen(m, std::string_view(p + 46 + name, extra));
       members.push_back(std::move(m));

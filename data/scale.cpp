@@ -36,7 +36,8 @@ Tensor narrowed(const std::vector<double>& values, const Shape& shape, DType dty
   if (dtype == DType::float64) return from(values, shape);
   Tensor out = empty(shape, dtype);
   if (dtype == DType::float32) {
-    std::transform(values.begin(), values.end(), out.mutable_data<float>(), [](double v) { return static_cast<float>(v); });
+    std::transform(values.begin(), values.end(), out.mutable_data<float>(),
+                   [](double v) { return static_cast<float>(v); });
   } else {
     std::transform(values.begin(), values.end(), out.mutable_data<BFloat16>(),
                    [](double v) { return BFloat16(static_cast<float>(v)); });
@@ -86,9 +87,8 @@ std::vector<Moments> column_moments(const char* op, const Tensor& x, Rows rows) 
   const std::int64_t width = x.size(1);
   std::vector<Moments> out;
   for (std::int64_t j = 0; j < width; ++j)
-    out.push_back(moments(op, rows, text("column ", j), [&](std::int64_t row) {
-      return values[static_cast<std::size_t>(row * width + j)];
-    }));
+    out.push_back(moments(op, rows, text("column ", j),
+                          [&](std::int64_t row) { return values[static_cast<std::size_t>(row * width + j)]; }));
   return out;
 }
 
@@ -162,20 +162,24 @@ Tensor Imputer::apply(const Tensor& x) const {
   out.reserve(values.size());
   for (std::int64_t row = 0; row < x.size(0); ++row) {
     const auto from = static_cast<std::size_t>(row) * mean.size();
-    for (std::size_t j = 0; j < mean.size(); ++j) out.push_back(std::isnan(values[from + j]) ? mean[j] : values[from + j]);
-    for (const std::int64_t j : indicators) out.push_back(std::isnan(values[from + static_cast<std::size_t>(j)]) ? 1 : 0);
+    for (std::size_t j = 0; j < mean.size(); ++j)
+      out.push_back(std::isnan(values[from + j]) ? mean[j] : values[from + j]);
+    for (const std::int64_t j : indicators)
+      out.push_back(std::isnan(values[from + static_cast<std::size_t>(j)]) ? 1 : 0);
   }
   return narrowed(out, {x.size(0), static_cast<std::int64_t>(mean.size() + indicators.size())}, x.dtype());
 }
 
 OneHot OneHot::fit(const Column& column, Rows rows) {
-  if (!column.categorical) throw ConfigError(text("one_hot: column \"", column.name, "\" holds numbers, not categories"));
+  if (!column.categorical)
+    throw ConfigError(text("one_hot: column \"", column.name, "\" holds numbers, not categories"));
   check_rows("one_hot", rows, column.size());
   return {seen_levels(column, rows)};
 }
 
 Tensor OneHot::apply(const Column& column) const {
-  if (!column.categorical) throw ConfigError(text("one_hot: column \"", column.name, "\" holds numbers, not categories"));
+  if (!column.categorical)
+    throw ConfigError(text("one_hot: column \"", column.name, "\" holds numbers, not categories"));
   const std::vector<std::int64_t> place = places(column, levels);
   std::vector<double> out(static_cast<std::size_t>(column.size()) * levels.size(), 0.0);
   for (std::size_t row = 0; row < column.codes.size(); ++row) {

@@ -51,7 +51,8 @@ void check_classes(const char* op, const std::map<std::int64_t, Index>& classes,
 /// From "is it in the test part" to the two lists.
 Split parted(const std::vector<char>& test) {
   Split out;
-  for (std::size_t i = 0; i < test.size(); ++i) (test[i] ? out.test : out.train).push_back(static_cast<std::int64_t>(i));
+  for (std::size_t i = 0; i < test.size(); ++i)
+    (test[i] ? out.test : out.train).push_back(static_cast<std::int64_t>(i));
   return out;
 }
 
@@ -146,7 +147,8 @@ Split stratified_split(std::span<const std::int64_t> labels, double test_fractio
   std::size_t c = 0;
   for (auto& [label, members] : classes) {
     shuffle(members, generator);
-    for (std::int64_t i = 0; i < quota[c]; ++i) test[static_cast<std::size_t>(members[static_cast<std::size_t>(i)])] = 1;
+    for (std::int64_t i = 0; i < quota[c]; ++i)
+      test[static_cast<std::size_t>(members[static_cast<std::size_t>(i)])] = 1;
     ++c;
   }
   return parted(test);
@@ -178,7 +180,7 @@ std::vector<Split> stratified_k_fold(std::span<const std::int64_t> labels, int k
 }
 
 std::vector<Split> k_fold(std::int64_t n, int k, Generator& generator) {
-  if (k < 2 || k > n) throw ConfigError(text("k_fold: ", n, " samples cannot fill ", k, " folds of at least 2"));
+  if (k < 2 || k > n) throw ConfigError(text("k_fold: ", n, " samples cannot fill ", k, " folds"));
   Index order = first(n);
   shuffle(order, generator);
   std::vector<int> fold(order.size());
@@ -193,8 +195,8 @@ Split random_split(std::int64_t n, double test_fraction, Generator& generator) {
   if (n < 2) throw ConfigError(text(op, ": ", n, n == 1 ? " sample" : " samples", ", at least 2 are needed"));
   Index order = first(n);
   shuffle(order, generator);
-  const std::int64_t tested = std::clamp(std::int64_t{std::llround(test_fraction * static_cast<double>(n))},
-                                         std::int64_t{1}, n - 1);
+  const std::int64_t tested =
+      std::clamp(std::int64_t{std::llround(test_fraction * static_cast<double>(n))}, std::int64_t{1}, n - 1);
   std::vector<char> test(order.size(), 0);
   for (std::int64_t i = 0; i < tested; ++i) test[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] = 1;
   return parted(test);
@@ -206,7 +208,8 @@ std::vector<Split> group_k_fold(std::span<const std::int64_t> groups, int k, Gen
   if (k < 2) throw ConfigError(text(op, ": ", k, " folds, at least 2 are needed"));
   std::vector<Group> list = groups_of(op, groups, labels, generator);
   if (list.size() < static_cast<std::size_t>(k))
-    throw ConfigError(text(op, ": ", list.size(), list.size() == 1 ? " group" : " groups", " cannot fill ", k, " folds"));
+    throw ConfigError(
+        text(op, ": ", list.size(), list.size() == 1 ? " group" : " groups", " cannot fill ", k, " folds"));
   std::stable_sort(list.begin(), list.end(),
                    [](const Group& a, const Group& b) { return a.members.size() > b.members.size(); });
   std::vector<std::vector<double>> filled(static_cast<std::size_t>(k), std::vector<double>(list[0].shares.size(), 0.0));
@@ -257,7 +260,8 @@ Split group_split(std::span<const std::int64_t> groups, double test_fraction, Ge
   for (const Group& g : list)
     if (gain(g) > 0 && taken + 1 < list.size()) take(g);
   if (taken == 0)  // all are too large: the one that overshoots least
-    take(*std::max_element(list.begin(), list.end(), [&](const Group& a, const Group& b) { return gain(a) < gain(b); }));
+    take(
+        *std::max_element(list.begin(), list.end(), [&](const Group& a, const Group& b) { return gain(a) < gain(b); }));
   return parted(test);
 }
 

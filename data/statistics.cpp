@@ -49,10 +49,11 @@ std::vector<std::vector<std::int64_t>> strata_of(std::int64_t n, Labels strata, 
 }
 
 /// Values of the statistic on options.resamples resamples.
-std::vector<double> resample(const char* op, std::int64_t n, const Statistic& statistic, const BootstrapOptions& options,
-                             Labels strata) {
+std::vector<double> resample(const char* op, std::int64_t n, const Statistic& statistic,
+                             const BootstrapOptions& options, Labels strata) {
   if (n < 2) throw ConfigError(text(op, ": ", n, n == 1 ? " sample" : " samples", ", at least 2 are needed"));
-  if (options.resamples < 10) throw ConfigError(text(op, ": ", options.resamples, " resamples, at least 10 are needed"));
+  if (options.resamples < 10)
+    throw ConfigError(text(op, ": ", options.resamples, " resamples, at least 10 are needed"));
   check_level(op, options.level);
   if (!strata.empty() && static_cast<std::int64_t>(strata.size()) != n)
     throw ShapeError(text(op, ": ", strata.size(), " strata for ", n, " samples"));
@@ -75,8 +76,9 @@ std::vector<double> resample(const char* op, std::int64_t n, const Statistic& st
     if (!std::isnan(value))
       values.push_back(value);
     else if (++failed > options.resamples)
-      throw ConfigError(text(op, ": the statistic is undefined on ", failed, " of ", real(values.size()) + failed,
-                             " resamples\n  help: draw them stratified, or choose a metric that one class suffices for"));
+      throw ConfigError(
+          text(op, ": the statistic is undefined on ", failed, " of ", real(values.size()) + failed,
+               " resamples\n  help: draw them stratified, or choose a metric that one class suffices for"));
   }
   return values;
 }
@@ -122,11 +124,13 @@ Interval interval_of(std::vector<double> values, double estimate, const Bootstra
 
 std::vector<double> differences(const char* op, Numbers a, Numbers b) {
   if (a.size() != b.size()) throw ShapeError(text(op, ": ", a.size(), " values against ", b.size()));
-  if (a.size() < 2) throw ConfigError(text(op, ": ", a.size(), a.size() == 1 ? " pair" : " pairs", ", at least 2 are needed"));
+  if (a.size() < 2)
+    throw ConfigError(text(op, ": ", a.size(), a.size() == 1 ? " pair" : " pairs", ", at least 2 are needed"));
   std::vector<double> d(a.size());
   for (std::size_t i = 0; i < d.size(); ++i) {
     d[i] = a[i] - b[i];
-    if (std::isnan(d[i])) throw ConfigError(text(op, ": pair ", i, " is ", a[i], " and ", b[i], ", whose difference is NaN"));
+    if (std::isnan(d[i]))
+      throw ConfigError(text(op, ": pair ", i, " is ", a[i], " and ", b[i], ", whose difference is NaN"));
   }
   return d;
 }
@@ -144,7 +148,8 @@ Interval student_interval(const char* op, Numbers values, double extra, double l
   check_level(op, level);
   const double mean = mean_of(values), n = real(values.size());
   if (values.size() == 1) return {mean, mean, mean};
-  const double half = student_t_quantile(0.5 + level / 2, n - 1) * std::sqrt(variance_of(values, mean) * (1 / n + extra));
+  const double half =
+      student_t_quantile(0.5 + level / 2, n - 1) * std::sqrt(variance_of(values, mean) * (1 / n + extra));
   return {mean, mean - half, mean + half};
 }
 
@@ -237,8 +242,7 @@ Comparison wilcoxon(Numbers a, Numbers b) {
 
 Comparison paired_bootstrap(const Predictions& a, const Predictions& b, const Metric& metric,
                             const BootstrapOptions& options) {
-  if (a.count() != b.count())
-    throw ShapeError(text("paired_bootstrap: ", a.count(), " samples against ", b.count()));
+  if (a.count() != b.count()) throw ShapeError(text("paired_bootstrap: ", a.count(), " samples against ", b.count()));
   if (a.labels != b.labels) throw ConfigError("paired_bootstrap: the two models were judged by different labels");
   const Statistic statistic = [&](std::span<const std::int64_t> index) {
     return metric(a.rows(index)) - metric(b.rows(index));

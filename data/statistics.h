@@ -65,8 +65,8 @@ struct Comparison {
   double difference = 0;  ///< mean of a - b (Wilcoxon: median)
   double low = 0;         ///< interval of the difference (Wilcoxon has none: NaN)
   double high = 0;
-  double statistic = 0;   ///< t, or Wilcoxon's smaller rank sum; 0 for the bootstrap
-  double p_value = 1;     ///< two-sided
+  double statistic = 0;  ///< t, or Wilcoxon's smaller rank sum; 0 for the bootstrap
+  double p_value = 1;    ///< two-sided
 };
 
 /// t = mean(d) / (s / sqrt(n)), n - 1 degrees of freedom; all differences 0 gives t = 0, p = 1.

@@ -1,9 +1,9 @@
 #include <algorithm>
-#include <limits>
+#include <unordered_set>
 
 #include <weft/data/csv.h>
-#include <weft/tensor/names.h>
 #include <weft/tensor/create.h>
+#include <weft/tensor/names.h>
 
 namespace weft::data {
 namespace {
@@ -120,13 +120,13 @@ Tensor Table::matrix(std::span<const std::string> patterns) const {
 }
 
 void Table::check() const {
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (columns[i].size() != rows())
-      throw ShapeError(text("table: column \"", columns[i].name, "\" has ", columns[i].size(), " rows, \"",
-                            columns[0].name, "\" has ", rows()));
-    for (std::size_t j = 0; j < i; ++j)
-      if (columns[j].name == columns[i].name)
-        throw ConfigError(text("table: two columns are called \"", columns[i].name, "\""));
+  std::unordered_set<std::string_view> seen;
+  for (const Column& column : columns) {
+    if (column.size() != rows())
+      throw ShapeError(text("table: column \"", column.name, "\" has ", column.size(), " rows, \"", columns[0].name,
+                            "\" has ", rows()));
+    if (!seen.insert(column.name).second)
+      throw ConfigError(text("table: two columns are called \"", column.name, "\""));
   }
 }
 
