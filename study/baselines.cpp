@@ -69,14 +69,16 @@ class Scaling {
 
 std::vector<double> frequencies(std::span<const std::int64_t> labels, std::int64_t classes) {
   std::vector<double> out(static_cast<std::size_t>(classes), 0.0);
-  for (const std::int64_t label : labels) out[static_cast<std::size_t>(label)] += 1 / static_cast<double>(labels.size());
+  for (const std::int64_t label : labels)
+    out[static_cast<std::size_t>(label)] += 1 / static_cast<double>(labels.size());
   return out;
 }
 
 /// Logistic regressions on single modalities; where several are present, the mean of their probabilities.
 class LateFitted : public Fitted {
  public:
-  LateFitted(const Task& task, std::vector<int> modalities, bool choose_penalty = false) : modalities_(std::move(modalities)) {
+  LateFitted(const Task& task, std::vector<int> modalities, bool choose_penalty = false)
+      : modalities_(std::move(modalities)) {
     prior_ = frequencies(labels_of(task, task.rows), task.classes);
     for (const int m : modalities_) {
       std::vector<std::int64_t> rows;
@@ -177,8 +179,8 @@ class Ridge : public Method {
     Matrix x = features(task.x, task.rows);
     const Scaling scaling(x);
     scaling.apply(x);
-    return std::make_unique<JointFitted>(
-        fit_l2(x, labels_of(task, task.rows), static_cast<std::size_t>(task.classes)), scaling);
+    return std::make_unique<JointFitted>(fit_l2(x, labels_of(task, task.rows), static_cast<std::size_t>(task.classes)),
+                                         scaling);
   }
 };
 

@@ -49,7 +49,8 @@ data::Predictions predictions_of(const Dataset& dataset, std::span<const std::in
 }
 
 /// Metrics of one set of predictions with bootstrap intervals, as a table and as JSON.
-Json judge(const data::Predictions& predictions, const std::string& first, std::uint64_t seed, double level, TextTable& table) {
+Json judge(const data::Predictions& predictions, const std::string& first, std::uint64_t seed, double level,
+           TextTable& table) {
   std::vector<std::string> names = {first};
   for (const char* name : {"roc_auc", "accuracy", "balanced_accuracy", "f1_macro", "brier", "log_loss"})
     if (name != first) names.emplace_back(name);
@@ -76,9 +77,15 @@ struct Model {
 };
 
 std::string model_json(const Model& model) {
-  Json out{{"weft_model", 1}, {"version", version}, {"study", std::filesystem::absolute(model.study.place.file).string()},
-           {"study_file", model.study.source}, {"fusion", model.fusion}, {"seed", model.seed},
-           {"classes", model.classes}, {"train", model.split.train}, {"test", model.split.test},
+  Json out{{"weft_model", 1},
+           {"version", version},
+           {"study", std::filesystem::absolute(model.study.place.file).string()},
+           {"study_file", model.study.source},
+           {"fusion", model.fusion},
+           {"seed", model.seed},
+           {"classes", model.classes},
+           {"train", model.split.train},
+           {"test", model.split.test},
            {"preparation", model.preparation.to_json()}};
   return out.dump(1) + '\n';
 }
@@ -116,10 +123,13 @@ void run_compare(const CommandOptions& options) {
   CompareOptions compare_options;
   compare_options.splits = options.splits;
   compare_options.seed = options.seed;
-  compare_options.jobs = options.jobs > 0 ? options.jobs : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  compare_options.jobs =
+      options.jobs > 0 ? options.jobs : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   compare_options.checkpoint = folder.path(compare_checkpoint);
   compare_options.resume = options.resume;
-  compare_options.on_fit = [&](std::int64_t done, std::int64_t total, const std::string& what) { progress.update(done, total, what); };
+  compare_options.on_fit = [&](std::int64_t done, std::int64_t total, const std::string& what) {
+    progress.update(done, total, what);
+  };
   set_threads(compare_options.jobs);
   const Run run = compare(study, dataset, methods, compare_options);
   progress.finish();
@@ -168,8 +178,12 @@ void run_train(const CommandOptions& options) {
   progress.finish();
 
   TextTable table({model.fusion + ", " + std::to_string(model.split.test.size()) + " test rows", "", "95% interval"});
-  Json results{{"weft", version}, {"study", study.name}, {"fusion", model.fusion}, {"seed", model.seed},
-               {"train_rows", model.split.train.size()}, {"test_rows", model.split.test.size()}};
+  Json results{{"weft", version},
+               {"study", study.name},
+               {"fusion", model.fusion},
+               {"seed", model.seed},
+               {"train_rows", model.split.train.size()},
+               {"test_rows", model.split.test.size()}};
   if (fitted->validation) results["validation"] = {{study.train.metric, *fitted->validation}};
   results["test"] = judge(predictions_of(dataset, model.split.test, fitted->predict(x.rows(model.split.test))),
                           study.compare.metric, model.seed, 0.95, table);
@@ -203,7 +217,8 @@ void run_evaluate(const CommandOptions& options) {
   }
   const data::Modalities x = model.preparation.apply(dataset).rows(rows);
   TextTable table({model.fusion + ", " + std::to_string(rows.size()) + " rows", "", "95% interval"});
-  const Json results = judge(predictions_of(dataset, rows, fitted->predict(x)), model.study.compare.metric, model.seed, 0.95, table);
+  const Json results =
+      judge(predictions_of(dataset, rows, fitted->predict(x)), model.study.compare.metric, model.seed, 0.95, table);
   print(options.json ? results.dump(1) + '\n' : table.str(Style::of(stdout)));
 }
 
@@ -214,7 +229,8 @@ void run_predict(const CommandOptions& options) {
   const Outcome outcome = fitted->predict(model.preparation.apply(dataset));
   data::Table table;
   const auto rows = static_cast<std::size_t>(dataset.rows());
-  const auto column = [&](const std::string& name, const std::vector<double>& values, std::size_t width, std::size_t j) {
+  const auto column = [&](const std::string& name, const std::vector<double>& values, std::size_t width,
+                          std::size_t j) {
     std::vector<double> own(rows);
     for (std::size_t i = 0; i < rows; ++i) own[i] = values[i * width + j];
     table.columns.push_back(data::Column::of_numbers(name, std::move(own)));

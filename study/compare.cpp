@@ -62,8 +62,7 @@ class Runner {
       work();
     } else {
       std::vector<std::thread> threads;
-      for (int i = 0; i < workers; ++i)
-        threads.emplace_back([this] { work(); });
+      for (int i = 0; i < workers; ++i) threads.emplace_back([this] { work(); });
       for (std::thread& t : threads) t.join();
     }
     if (error_) {
@@ -104,7 +103,8 @@ class Runner {
     const data::Modalities test = x.rows(job.split.test);
     data::Predictions predictions;
     predictions.classes = dataset_.class_count();
-    for (const std::int64_t i : job.split.test) predictions.labels.push_back(dataset_.labels[static_cast<std::size_t>(i)]);
+    for (const std::int64_t i : job.split.test)
+      predictions.labels.push_back(dataset_.labels[static_cast<std::size_t>(i)]);
     for (const auto& method : methods_)
       for (std::int64_t seed = 0; seed < seeds_of(*method); ++seed) {
         if (stop_) return;
@@ -115,7 +115,8 @@ class Runner {
         }
         Task task{x, dataset_.labels, dataset_.class_count(), job.split.train, data::metric(study_.train.metric)};
         // The fixed split is number -1: + 1 keeps the parts of the seed small and different.
-        task.seed = derive_seed(run_.seed, static_cast<std::uint64_t>(job.number + 1), static_cast<std::uint64_t>(seed));
+        task.seed =
+            derive_seed(run_.seed, static_cast<std::uint64_t>(job.number + 1), static_cast<std::uint64_t>(seed));
         task.on_epoch = [](auto...) { check_interrupt(); };
         const auto fitted = method->fit(task);
         Outcome outcome = fitted->predict(test);
@@ -136,8 +137,7 @@ class Runner {
   void count(const std::string& what) {
     const std::lock_guard lock(mutex_);
     ++finished_;
-    if (options_.on_fit)
-      options_.on_fit(finished_, per_split_ * static_cast<std::int64_t>(jobs_.size()), what);
+    if (options_.on_fit) options_.on_fit(finished_, per_split_ * static_cast<std::int64_t>(jobs_.size()), what);
   }
 
   void save() {
@@ -283,7 +283,8 @@ Findings summarize(const Run& run) {
   };
   std::map<std::string, std::vector<std::vector<double>>> values;  // method -> metric -> split
   for (std::size_t m = 0; m < run.methods.size(); ++m) {
-    Summary row{run.methods[m], run.kinds[m], false, {}, on_fixed(run, run.methods[m]), mean_weights(run, run.methods[m])};
+    Summary row{
+        run.methods[m], run.kinds[m], false, {}, on_fixed(run, run.methods[m]), mean_weights(run, run.methods[m])};
     for (std::size_t k = 0; k < run.metrics.size(); ++k) {
       values[row.method].push_back(over_seeds(run, row.method, k));
       row.metrics.push_back(interval(values[row.method].back(), run.metrics[k]));

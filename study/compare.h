@@ -16,12 +16,12 @@ namespace weft::study {
 /// One fit of one method, judged on the test rows.
 struct Record {
   std::string method;
-  std::int64_t split = 0;  ///< from 0; -1 is the split that comes with the data
-  std::int64_t seed = 0;   ///< which of the seeds, from 0
-  std::vector<double> metrics;             ///< as Run::metrics
+  std::int64_t split = 0;       ///< from 0; -1 is the split that comes with the data
+  std::int64_t seed = 0;        ///< which of the seeds, from 0
+  std::vector<double> metrics;  ///< as Run::metrics
   std::optional<double> validation;
-  std::vector<double> weights;             ///< (C, M): mean weight over the test rows of each class; may be empty
-  Curve curve;                             ///< of split 0 only
+  std::vector<double> weights;  ///< (C, M): mean weight over the test rows of each class; may be empty
+  Curve curve;                  ///< of split 0 only
   friend bool operator==(const Record&, const Record&) = default;
 };
 
@@ -32,8 +32,8 @@ struct Run {
   std::int64_t splits = 0, seeds = 1;
   double test = 0.3, level = 0.95;
   std::int64_t rows = 0, train_rows = 0, test_rows = 0;
-  bool fixed = false;                ///< the data came with a split, which was run too
-  std::string metric;                ///< what the comparison is about, first of `metrics`
+  bool fixed = false;  ///< the data came with a split, which was run too
+  std::string metric;  ///< what the comparison is about, first of `metrics`
   std::string validation_metric;
   std::string reference;
   std::vector<std::string> metrics;
@@ -41,14 +41,14 @@ struct Run {
   std::vector<std::int64_t> class_rows;
   std::vector<std::string> methods;
   std::vector<MethodKind> kinds;
-  std::vector<Record> records;       ///< ordered by split, method, seed
+  std::vector<Record> records;  ///< ordered by split, method, seed
 };
 
 struct CompareOptions {
   std::optional<std::int64_t> splits;  ///< instead of the study's
   std::optional<std::uint64_t> seed;
-  int jobs = 1;                        ///< splits at a time
-  std::string checkpoint;              ///< a file; empty: none
+  int jobs = 1;            ///< splits at a time
+  std::string checkpoint;  ///< a file; empty: none
   bool resume = false;
   /// Called after each fit: done, of, and what. From several threads, one at a time.
   std::function<void(std::int64_t, std::int64_t, const std::string&)> on_fit = {};
@@ -62,10 +62,10 @@ Run compare(const Study& study, const Dataset& dataset, const Methods& methods, 
 struct Summary {
   std::string method;
   MethodKind kind = MethodKind::baseline;
-  bool chosen = false;                     ///< the row of the fusion chosen on validation data
-  std::vector<data::Interval> metrics;     ///< mean over splits, interval for repeated splits (Nadeau & Bengio 2003)
-  std::optional<double> fixed;             ///< the metric on the split that came with the data
-  std::vector<double> weights;             ///< (C, M), mean over splits; may be empty
+  bool chosen = false;                  ///< the row of the fusion chosen on validation data
+  std::vector<data::Interval> metrics;  ///< mean over splits, interval for repeated splits (Nadeau & Bengio 2003)
+  std::optional<double> fixed;          ///< the metric on the split that came with the data
+  std::vector<double> weights;          ///< (C, M), mean over splits; may be empty
 };
 struct Findings {
   std::vector<Summary> rows;               ///< baselines, then fusions, then the chosen one

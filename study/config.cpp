@@ -12,7 +12,7 @@
 
 #include <weft/data/file.h>
 #include <weft/data/metrics.h>
-#include <weft/data/names.h>
+#include <weft/tensor/names.h>
 
 namespace weft::study {
 namespace {
@@ -52,7 +52,8 @@ class Section {
   }
   std::string one_of(std::string_view key, const Strings& choices, const std::string& fallback) {
     const std::string value = string(key, fallback);
-    if (has(key) && std::ranges::find(choices, value) == choices.end()) unknown(place(key), std::string(key), value, choices);
+    if (has(key) && std::ranges::find(choices, value) == choices.end())
+      unknown(place(key), std::string(key), value, choices);
     return value;
   }
   bool boolean(std::string_view key, bool fallback) {
@@ -79,8 +80,7 @@ class Section {
     Strings out;
     if (!node) return out;
     if (!node->is_array()) return {want<std::string>(*node, key, "a text or a list of texts")};
-    for (const toml::node& item : *node->as_array())
-      out.push_back(want<std::string>(item, key, "a list of texts"));
+    for (const toml::node& item : *node->as_array()) out.push_back(want<std::string>(item, key, "a list of texts"));
     return out;
   }
   std::vector<std::int64_t> sizes(std::string_view key, std::vector<std::int64_t> fallback) {
@@ -116,14 +116,13 @@ class Section {
     for (const auto& [key, node] : table_) {
       if (std::ranges::find(known_, key.str()) != known_.end()) continue;
       const Place where{file_, key.source().begin.line ? key.source().begin.line : node.source().begin.line};
-      throw ConfigError(text(where.str(), ": unknown key \"", key.str(), "\" in ", name_,
-                             data::closest(key.str(), known_)));
+      throw ConfigError(text(where.str(), ": unknown key \"", key.str(), "\" in ", name_, closest(key.str(), known_)));
     }
   }
 
   [[noreturn]] static void unknown(const Place& where, const std::string& what, const std::string& value,
                                    const Strings& choices) {
-    throw ConfigError(text(where.str(), ": unknown ", what, " \"", value, "\"", data::closest(value, choices),
+    throw ConfigError(text(where.str(), ": unknown ", what, " \"", value, "\"", closest(value, choices),
                            "\n  help: choose one of ", quoted(choices)));
   }
 
@@ -136,8 +135,8 @@ class Section {
   template <class T>
   [[noreturn]] void out_of_range(const toml::node& node, std::string_view key, T value, std::type_identity_t<T> low,
                                  std::type_identity_t<T> high) const {
-    throw ConfigError(text(place(node).str(), ": \"", key, "\" in ", name_, " is ", value, ", outside ", low, " to ",
-                           high));
+    throw ConfigError(
+        text(place(node).str(), ": \"", key, "\" in ", name_, " is ", value, ", outside ", low, " to ", high));
   }
   template <class T>
   T want(const toml::node& node, std::string_view key, const char* wanted) const {
@@ -211,11 +210,12 @@ ModalityConfig read_modality(Section s, const DataConfig& data, const std::optio
   s.finish();
   const int ways = !c.columns.empty() + c.rest + !c.files.empty();
   if (ways != 1)
-    throw ConfigError(text(c.place.str(), ": modality \"", c.name, "\" needs exactly one of columns, rest = true, files"));
+    throw ConfigError(
+        text(c.place.str(), ": modality \"", c.name, "\" needs exactly one of columns, rest = true, files"));
   if (c.files.empty() == data.file.empty())
-    throw ConfigError(text(c.place.str(), ": modality \"", c.name, "\" takes ",
-                           data.file.empty() ? "columns, but [data] names no CSV file"
-                                             : "files, but [data] already names a CSV file"));
+    throw ConfigError(text(
+        c.place.str(), ": modality \"", c.name, "\" takes ",
+        data.file.empty() ? "columns, but [data] names no CSV file" : "files, but [data] already names a CSV file"));
   for (std::string& f : c.files) f = resolve(f, c.place, data.folder);
   if (!c.feature_names.empty()) c.feature_names = resolve(c.feature_names, c.place, data.folder);
   return c;
@@ -280,7 +280,8 @@ TrainConfig read_train(Section s) {
   c.patience = s.integer("patience", c.patience, 1, 1'000'000);
   c.validation = s.number("validation", c.validation, 0.01, 0.9);
   c.folds = s.integer("folds", c.folds, 0, 1000);
-  if (c.folds == 1) throw ConfigError(text(s.place("folds").str(), ": \"folds\" in [train] is 1: give 2 or more, or leave it out"));
+  if (c.folds == 1)
+    throw ConfigError(text(s.place("folds").str(), ": \"folds\" in [train] is 1: give 2 or more, or leave it out"));
   c.metric = read_metric(s, "");
   c.degradation = s.number("degradation", c.degradation, 0, 1);
   c.modality_dropout = s.number("modality_dropout", c.modality_dropout, 0, 1);
@@ -342,15 +343,15 @@ Study parse_study(const std::string& source, const std::string& path) {
   const Strings target = head.strings("target");
   if (const toml::table* names = head.table("classes"))
     for (const auto& [key, node] : *names) {
-      if (!node.is_string()) throw ConfigError(text(head.place(node).str(), ": the name of class \"", key.str(), "\" is not text"));
+      if (!node.is_string())
+        throw ConfigError(text(head.place(node).str(), ": the name of class \"", key.str(), "\" is not text"));
       study.class_names[std::string(key.str())] = **node.as_string();
     }
   head.finish();
 
   study.data = read_data(section("data"));
   if (study.data.file.empty()) {
-    for (const std::string& f : target)
-      study.target_files.push_back(resolve(f, study.target_place, study.data.folder));
+    for (const std::string& f : target) study.target_files.push_back(resolve(f, study.target_place, study.data.folder));
   } else if (target.size() != 1) {
     throw ConfigError(text(study.target_place.str(), ": \"target\" names ", target.size(), " columns, not one"));
   } else {

@@ -59,12 +59,12 @@ struct DataConfig {
 
 struct FusionConfig {
   std::string name = "gate";
-  std::int64_t width = 32;           ///< of the space that all modalities are brought into
-  std::vector<std::int64_t> head;    ///< hidden layers between the fused features and the classes
+  std::int64_t width = 32;         ///< of the space that all modalities are brought into
+  std::vector<std::int64_t> head;  ///< hidden layers between the fused features and the classes
   double dropout = 0.2;
-  std::int64_t hidden = 16;          ///< of the gate's own networks
-  double temperature = 1;            ///< of the softmax over modalities
-  std::vector<double> weights;       ///< for `static`, one per modality
+  std::int64_t hidden = 16;     ///< of the gate's own networks
+  double temperature = 1;       ///< of the softmax over modalities
+  std::vector<double> weights;  ///< for `static`, one per modality
   Place place;
 };
 
@@ -85,10 +85,10 @@ struct TrainConfig {
   double clip = 0;  ///< largest gradient norm; 0: none
   std::int64_t patience = 20;
   double validation = 0.2;
-  std::int64_t folds = 0;      ///< k > 1: k networks, each validated on the fold it has not seen, averaged
-  std::string metric;          ///< what early stopping and the choice of a fusion look at
-  double degradation = 0;      ///< chance that one modality of a training row is degraded
-  double modality_dropout = 0; ///< chance that a modality of a training row is taken away
+  std::int64_t folds = 0;       ///< k > 1: k networks, each validated on the fold it has not seen, averaged
+  std::string metric;           ///< what early stopping and the choice of a fusion look at
+  double degradation = 0;       ///< chance that one modality of a training row is degraded
+  double modality_dropout = 0;  ///< chance that a modality of a training row is taken away
   std::uint64_t seed = 0;
   Place place;
 };
@@ -100,8 +100,8 @@ struct CompareConfig {
   std::int64_t splits = 30;
   std::int64_t seeds = 1;  ///< networks per fusion and split, each from its own seed
   double test = 0.3;
-  std::string metric;      ///< that the table is about
-  double level = 0.95;     ///< of the intervals
+  std::string metric;   ///< that the table is about
+  double level = 0.95;  ///< of the intervals
   Place place;
 };
 
@@ -110,9 +110,9 @@ struct Study {
   std::string name;
   std::string title;
   std::string task = "classification";
-  std::string target;                      ///< a column of the CSV ...
-  std::vector<std::string> target_files;   ///< ... or NPY files, stacked
-  std::string positive;                    ///< the class that a probability is about; empty: the last one
+  std::string target;                              ///< a column of the CSV ...
+  std::vector<std::string> target_files;           ///< ... or NPY files, stacked
+  std::string positive;                            ///< the class that a probability is about; empty: the last one
   std::map<std::string, std::string> class_names;  ///< what to call the values found in the data
   Place target_place;
   DataConfig data;

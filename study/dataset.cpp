@@ -9,9 +9,10 @@
 #include <nlohmann/json.hpp>
 
 #include <weft/data/file.h>
-#include <weft/data/names.h>
+
 #include <weft/data/npy.h>
 #include <weft/tensor/create.h>
+#include <weft/tensor/names.h>
 
 namespace weft::study {
 namespace {
@@ -23,7 +24,7 @@ void must_exist(const std::string& path, const Place& where) {
 }
 
 bool matches_any(const Strings& patterns, const std::string& name) {
-  return std::ranges::any_of(patterns, [&](const std::string& p) { return data::matches(p, name); });
+  return std::ranges::any_of(patterns, [&](const std::string& p) { return matches(p, name); });
 }
 
 /// A number as one would write it: 1, not 1.000000.
@@ -75,8 +76,8 @@ void label(Dataset& dataset, const Study& study, const data::Column& column) {
   std::ranges::sort(values);
   values.erase(std::ranges::unique(values).begin(), values.end());
   if (values.size() < 2)
-    throw ConfigError(text(where, ": all ", column.size(), " rows are of class \"", values.empty() ? "" : values.front(),
-                           "\"; a classification needs two classes or more"));
+    throw ConfigError(text(where, ": all ", column.size(), " rows are of class \"",
+                           values.empty() ? "" : values.front(), "\"; a classification needs two classes or more"));
   if (values.size() > 1000)
     throw ConfigError(text(where, ": the target has ", values.size(), " different values; is it a quantity?"));
   sort_classes(values);
@@ -86,13 +87,14 @@ void label(Dataset& dataset, const Study& study, const data::Column& column) {
   };
   for (const auto& [value, name] : study.class_names)
     if (std::ranges::find(values, value) == values.end())
-      throw ConfigError(text(study.place.str(), ": [study.classes] names \"", value, "\", which the target does not hold",
-                             data::closest(value, values)));
+      throw ConfigError(text(study.place.str(), ": [study.classes] names \"", value,
+                             "\", which the target does not hold", closest(value, values)));
   if (!study.positive.empty()) {
-    auto it = std::ranges::find_if(values, [&](const std::string& v) { return v == study.positive || shown(v) == study.positive; });
+    auto it = std::ranges::find_if(
+        values, [&](const std::string& v) { return v == study.positive || shown(v) == study.positive; });
     if (it == values.end())
       throw ConfigError(text(study.place.str(), ": the positive class \"", study.positive,
-                             "\" does not occur in the target", data::closest(study.positive, values)));
+                             "\" does not occur in the target", closest(study.positive, values)));
     std::rotate(it, it + 1, values.end());
   }
   std::map<std::string, std::int64_t> index;
@@ -110,8 +112,8 @@ void read_split_column(Dataset& dataset, const Study& study, const data::Table& 
   for (std::int64_t i = 0; i < column.size(); ++i) {
     const std::string part = column.missing(i) ? "" : plain(column, i);
     if (part != "train" && part != "test")
-      throw ConfigError(text(study.data.place.str(), ": split column \"", column.name, "\" holds \"", part, "\" in row ",
-                             i + 1, ", not train or test"));
+      throw ConfigError(text(study.data.place.str(), ": split column \"", column.name, "\" holds \"", part,
+                             "\" in row ", i + 1, ", not train or test"));
     (part == "train" ? split.train : split.test).push_back(i);
   }
   dataset.fixed = std::move(split);
@@ -152,8 +154,8 @@ void claim_columns(Dataset& dataset, const Study& study, const data::Table& tabl
     for (const std::string& pattern : modality.exclude) patterns.push_back('!' + pattern);
     for (const std::size_t j : located(modality.place, [&] { return table.match(patterns); })) {
       if (taken[j] && table.columns[j].name == study.target)
-        throw ConfigError(text(modality.place.str(), ": modality \"", modality.name, "\" contains the target \"",
-                               study.target, '"'));
+        throw ConfigError(
+            text(modality.place.str(), ": modality \"", modality.name, "\" contains the target \"", study.target, '"'));
       if (taken[j]) continue;
       if (!owner[j].empty())
         throw ConfigError(text(modality.place.str(), ": column \"", table.columns[j].name, "\" is in \"", owner[j],
@@ -169,12 +171,12 @@ void claim_columns(Dataset& dataset, const Study& study, const data::Table& tabl
         if (!taken[j] && owner[j].empty() && !matches_any(modality.exclude, table.columns[j].name))
           claimed[m].push_back(j);
     if (claimed[m].empty())
-      throw ConfigError(text(modality.place.str(), ": modality \"", modality.name, "\" matches no column of ", table.source));
+      throw ConfigError(
+          text(modality.place.str(), ": modality \"", modality.name, "\" matches no column of ", table.source));
     Evidence evidence{modality.name, {table.source, {}}};
     for (const std::size_t j : claimed[m])
-      evidence.table.columns.push_back(matches_any(modality.categorical, table.columns[j].name)
-                                           ? as_text(table.columns[j])
-                                           : table.columns[j]);
+      evidence.table.columns.push_back(
+          matches_any(modality.categorical, table.columns[j].name) ? as_text(table.columns[j]) : table.columns[j]);
     dataset.evidence.push_back(std::move(evidence));
   }
 }
@@ -190,7 +192,8 @@ std::vector<std::vector<double>> stack(const Strings& files, const Place& where,
     const auto width = static_cast<std::size_t>(x.dim() == 2 ? x.size(1) : 1);
     if (columns.empty()) columns.resize(width);
     if (columns.size() != width)
-      throw ConfigError(text(where.str(), ": ", path, " has ", width, " columns, ", files.front(), " has ", columns.size()));
+      throw ConfigError(
+          text(where.str(), ": ", path, " has ", width, " columns, ", files.front(), " has ", columns.size()));
     const std::vector<double> values = to_vector<double>(x);
     for (std::size_t i = 0; i < values.size(); ++i) columns[i % width].push_back(values[i]);
     counts.push_back(x.size(0));
@@ -224,7 +227,8 @@ void read_all_arrays(Dataset& dataset, const Study& study) {
   if (!study.data.folder.empty()) must_exist(study.data.folder, study.data.place);
   std::vector<std::int64_t> counts;
   std::vector<std::vector<double>> target = stack(study.target_files, study.target_place, counts);
-  if (target.size() != 1) throw ConfigError(text(study.target_place.str(), ": the target has ", target.size(), " columns"));
+  if (target.size() != 1)
+    throw ConfigError(text(study.target_place.str(), ": the target has ", target.size(), " columns"));
   for (const ModalityConfig& modality : study.modalities) {
     std::vector<std::int64_t> own;
     dataset.evidence.push_back(read_arrays(modality, own));
@@ -268,7 +272,8 @@ Dataset load_dataset(const Study& study) {
   } else {
     must_exist(study.data.file, study.data.place);
     const data::Table table = read_table(study, study.data.file);
-    const data::Column& target = located(study.target_place, [&]() -> const data::Column& { return table.at(study.target); });
+    const data::Column& target =
+        located(study.target_place, [&]() -> const data::Column& { return table.at(study.target); });
     claim_columns(dataset, study, table);
     label(dataset, study, target);
     located(study.data.place, [&] { read_split_column(dataset, study, table); });
@@ -285,7 +290,7 @@ Dataset load_rows(const Study& study, const std::string& csv_path, const std::ve
   // New rows need not have the columns that only training uses.
   Study slim = study;
   std::erase_if(slim.data.exclude, [&](const std::string& p) {
-    return std::ranges::none_of(table.columns, [&](const data::Column& c) { return data::matches(p, c.name); });
+    return std::ranges::none_of(table.columns, [&](const data::Column& c) { return matches(p, c.name); });
   });
   claim_columns(dataset, slim, table);
   dataset.classes = classes;
@@ -299,7 +304,7 @@ Dataset load_rows(const Study& study, const std::string& csv_path, const std::ve
     const auto it = std::ranges::find(classes, name == study.class_names.end() ? value : name->second);
     if (it == classes.end())
       throw ConfigError(text("predict: ", csv_path, ": row ", i + 1, " is of class \"", value,
-                             "\", which the model does not know", data::closest(value, classes)));
+                             "\", which the model does not know", closest(value, classes)));
     dataset.labels.push_back(it - classes.begin());
   }
   return dataset;

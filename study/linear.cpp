@@ -56,8 +56,7 @@ double to_probabilities(Matrix& scores, data::Labels labels) {
 }
 
 void check(const char* what, const Matrix& x, data::Labels labels, std::size_t classes) {
-  if (x.rows() != labels.size())
-    throw ConfigError(text(what, ": ", x.rows(), " rows but ", labels.size(), " labels"));
+  if (x.rows() != labels.size()) throw ConfigError(text(what, ": ", x.rows(), " rows but ", labels.size(), " labels"));
   std::vector<bool> seen(classes, false);
   std::size_t distinct = 0;
   for (const std::int64_t label : labels) {
@@ -107,8 +106,12 @@ void scores_into(Matrix& scores, const Matrix& x, const Matrix& weight, std::spa
 class L2Objective {
  public:
   L2Objective(const Matrix& x, data::Labels labels, std::size_t classes, double c)
-      : x_(x), labels_(labels), scores_(x.rows(), score_columns(classes)),
-        weight_(x.columns(), score_columns(classes)), rows_(static_cast<double>(x.rows())), ridge_(1 / (c * rows_)) {}
+      : x_(x),
+        labels_(labels),
+        scores_(x.rows(), score_columns(classes)),
+        weight_(x.columns(), score_columns(classes)),
+        rows_(static_cast<double>(x.rows())),
+        ridge_(1 / (c * rows_)) {}
 
   std::size_t size() const { return (x_.columns() + 1) * scores_.columns(); }
 

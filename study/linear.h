@@ -27,7 +27,7 @@ struct LinearModel {
 };
 
 struct L2Options {
-  double c = 1;  ///< as in scikit-learn: minimises c * (sum of row losses) + |w|^2 / 2
+  double c = 1;             ///< as in scikit-learn: minimises c * (sum of row losses) + |w|^2 / 2
   double tolerance = 1e-8;  ///< largest entry of the mean loss's gradient at the end
   int max_iterations = 2000;
 };

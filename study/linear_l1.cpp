@@ -16,10 +16,20 @@ using logistic::dot;
 class PathFit {
  public:
   PathFit(const Matrix& x, data::Labels labels, std::size_t classes, const L1Options& options)
-      : x_(x), labels_(labels), classes_(classes), options_(options), n_(static_cast<double>(x.rows())),
-        outputs_(logistic::score_columns(classes)), weight_(x.columns(), outputs_), bias_(outputs_, 0.0),
-        scores_(x.rows(), outputs_), probability_(x.rows(), outputs_), gradient_(x.columns(), outputs_),
-        h_(x.rows()), residual_(x.rows()), curvature_(x.columns()) {
+      : x_(x),
+        labels_(labels),
+        classes_(classes),
+        options_(options),
+        n_(static_cast<double>(x.rows())),
+        outputs_(logistic::score_columns(classes)),
+        weight_(x.columns(), outputs_),
+        bias_(outputs_, 0.0),
+        scores_(x.rows(), outputs_),
+        probability_(x.rows(), outputs_),
+        gradient_(x.columns(), outputs_),
+        h_(x.rows()),
+        residual_(x.rows()),
+        curvature_(x.columns()) {
     start_at_intercepts();
     update_gradient();
   }
@@ -198,7 +208,7 @@ L1Path fit_l1_path(const Matrix& x, data::Labels labels, std::size_t classes, co
   logistic::check("l1 logistic regression", x, labels, classes);
   PathFit fit(x, labels, classes, options);
   L1Path path;
-  const double top = fit.largest_penalty();
+  const double top = fit.largest_penalty() * (1 + 1e-9);  // beyond rounding, so that the path begins with zeros
   path.penalties.assign(penalties.begin(), penalties.end());
   if (penalties.empty()) {
     const double step = std::log(options.smallest_ratio) / std::max(1, options.penalties - 1);
@@ -223,10 +233,10 @@ L1Fit fit_l1_cv(const Matrix& x, data::Labels labels, std::size_t classes, std::
   // The folds only rank the penalties, for which coarser fits are enough.
   L1Options coarse = options;
   coarse.tolerance *= 1e3;
-  result.scores = logistic::fold_scores(x, labels, classes, folds, score, all.penalties.size(),
-                                        [&](const Matrix& inside, data::Labels inside_labels) {
-                                          return fit_l1_path(inside, inside_labels, classes, coarse, all.penalties).models;
-                                        });
+  result.scores = logistic::fold_scores(
+      x, labels, classes, folds, score, all.penalties.size(), [&](const Matrix& inside, data::Labels inside_labels) {
+        return fit_l1_path(inside, inside_labels, classes, coarse, all.penalties).models;
+      });
   // max_element keeps the first, which is the larger penalty.
   const auto best = static_cast<std::size_t>(std::ranges::max_element(result.scores) - result.scores.begin());
   result.penalty = result.penalties[best];

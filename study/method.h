@@ -30,8 +30,8 @@ struct Outcome {
 
 /// What a method is fitted on.
 struct Task {
-  const data::Modalities& x;           ///< all rows as float64, prepared on the training rows only; NaN where absent
-  data::Labels labels;                 ///< of all rows
+  const data::Modalities& x;  ///< all rows as float64, prepared on the training rows only; NaN where absent
+  data::Labels labels;        ///< of all rows
   std::int64_t classes = 0;
   std::span<const std::int64_t> rows;  ///< the training rows; everything else must not be looked at
   const data::NamedMetric& metric;     ///< for early stopping and any choice, on a part of the training rows

@@ -39,7 +39,8 @@ OutputFolder::OutputFolder(const char* operation, std::string path) : operation_
       fs::remove(probe, error);
     }
   if (!reason.empty())
-    throw FileError(text(operation_, ": cannot write to ", path_, ": ", reason, "\n  help: choose another folder with --out"));
+    throw FileError(
+        text(operation_, ": cannot write to ", path_, ": ", reason, "\n  help: choose another folder with --out"));
 }
 
 void OutputFolder::commit() {

@@ -56,7 +56,8 @@ std::string whisker(const data::Interval& i, double low, double high) {
   const auto x = [&](double v) { return fixed(4 + 152 * (v - low) / (high - low), 1); };
   std::string out = "<svg width=\"160\" height=\"14\" viewBox=\"0 0 160 14\" aria-hidden=\"true\">";
   if (std::isfinite(i.low))
-    out += "<line x1=\"" + x(i.low) + "\" x2=\"" + x(i.high) + "\" y1=\"7\" y2=\"7\" stroke=\"var(--soft)\" stroke-width=\"2\"/>";
+    out += "<line x1=\"" + x(i.low) + "\" x2=\"" + x(i.high) +
+           "\" y1=\"7\" y2=\"7\" stroke=\"var(--soft)\" stroke-width=\"2\"/>";
   return out + "<circle cx=\"" + x(i.estimate) + "\" cy=\"7\" r=\"4\" fill=\"var(--mark)\"/></svg>";
 }
 
@@ -69,14 +70,19 @@ std::string results_table(const Run& run, const Findings& findings) {
         high = std::max(high, v);
       }
   if (!(high > low)) high = low + 1;
-  std::vector<std::string> header = {"Method", metric_title(run.metric), percent(run.level) + " interval", "",};
+  std::vector<std::string> header = {
+      "Method",
+      metric_title(run.metric),
+      percent(run.level) + " interval",
+      "",
+  };
   for (std::size_t k = 1; k < run.metrics.size(); ++k) header.push_back(metric_title(run.metrics[k]));
   if (run.fixed) header.push_back("given split");
   std::string out = open_table(text("Mean over ", run.splits, " splits of the test rows"), header);
   for (const Summary& row : findings.rows) {
     out += text(row.chosen ? "<tr class=\"chosen\">" : "<tr>", "<th scope=\"row\">", escape(row.method), "</th><td>",
-                fixed(row.metrics[0].estimate), "</td><td>", fixed(row.metrics[0].low), " to ", fixed(row.metrics[0].high),
-                "</td><td>", whisker(row.metrics[0], low, high), "</td>");
+                fixed(row.metrics[0].estimate), "</td><td>", fixed(row.metrics[0].low), " to ",
+                fixed(row.metrics[0].high), "</td><td>", whisker(row.metrics[0], low, high), "</td>");
     for (std::size_t k = 1; k < row.metrics.size(); ++k) out += "<td>" + fixed(row.metrics[k].estimate) + "</td>";
     if (run.fixed) out += "<td>" + (row.fixed ? fixed(*row.fixed) : std::string("–")) + "</td>";
     out += "</tr>\n";
@@ -87,11 +93,14 @@ std::string results_table(const Run& run, const Findings& findings) {
 std::string paired_text(const Run& run, const Findings& findings) {
   if (!findings.paired) return "";
   const data::Comparison& p = *findings.paired;
-  std::string out = text("<p>The fusion chosen on validation data minus <strong>", escape(run.reference), "</strong>: <strong>",
-                         fixed(p.difference, 4), "</strong> ", escape(metric_title(run.metric)), " (", percent(run.level),
-                         " interval ", fixed(p.low, 4), " to ", fixed(p.high, 4), ", p = ", fixed(p.p_value, 3), "). ");
-  out += "Paired over the splits; corrected resampled t, because splits share their rows (Nadeau and Bengio 2003). "
-         "Within each split the fusion is the one with the best validation score; test rows never take part in the choice.</p>\n";
+  std::string out =
+      text("<p>The fusion chosen on validation data minus <strong>", escape(run.reference), "</strong>: <strong>",
+           fixed(p.difference, 4), "</strong> ", escape(metric_title(run.metric)), " (", percent(run.level),
+           " interval ", fixed(p.low, 4), " to ", fixed(p.high, 4), ", p = ", fixed(p.p_value, 3), "). ");
+  out +=
+      "Paired over the splits; corrected resampled t, because splits share their rows (Nadeau and Bengio 2003). "
+      "Within each split the fusion is the one with the best validation score; test rows never take part in the "
+      "choice.</p>\n";
   std::map<std::string, int> times;
   for (const std::string& name : findings.chosen) ++times[name];
   out += "<p class=\"soft\">Chosen: ";
@@ -130,7 +139,8 @@ std::string polyline(const std::vector<double>& values, double low, double high,
   const double last = std::max<double>(1, static_cast<double>(values.size()) - 1);
   for (std::size_t i = 0; i < values.size(); ++i)
     if (std::isfinite(values[i]))
-      points += fixed(36 + 254 * static_cast<double>(i) / last, 1) + ',' + fixed(140 - 126 * (values[i] - low) / (high - low), 1) + ' ';
+      points += fixed(36 + 254 * static_cast<double>(i) / last, 1) + ',' +
+                fixed(140 - 126 * (values[i] - low) / (high - low), 1) + ' ';
   return text("<polyline fill=\"none\" stroke=\"", color, "\" stroke-width=\"1.8\" stroke-dasharray=\"", dash,
               "\" points=\"", points, "\"/>");
 }
@@ -147,14 +157,17 @@ std::string curves(const Run& run) {
           high = std::max(high, v);
         }
     if (!(high > low)) high = low + 1;
-    const std::string title = text("Loss of ", r.method, " over ", r.curve.train_loss.size(), " epochs, from ",
-                                   fixed(r.curve.train_loss.front()), " to ", fixed(r.curve.train_loss.back()), " in training");
-    out += "<figure><svg viewBox=\"0 0 300 160\" role=\"img\" aria-label=\"" + escape(title) + "\"><title>" + escape(title) +
+    const std::string title =
+        text("Loss of ", r.method, " over ", r.curve.train_loss.size(), " epochs, from ",
+             fixed(r.curve.train_loss.front()), " to ", fixed(r.curve.train_loss.back()), " in training");
+    out += "<figure><svg viewBox=\"0 0 300 160\" role=\"img\" aria-label=\"" + escape(title) + "\"><title>" +
+           escape(title) +
            "</title><line x1=\"36\" x2=\"290\" y1=\"140\" y2=\"140\" stroke=\"var(--line)\"/>"
            "<line x1=\"36\" x2=\"36\" y1=\"14\" y2=\"140\" stroke=\"var(--line)\"/>" +
            polyline(r.curve.train_loss, low, high, "var(--soft)", "none") +
-           polyline(r.curve.validation_loss, low, high, "var(--mark)", "5 3") + "<text x=\"2\" y=\"18\">" + fixed(high, 2) +
-           "</text><text x=\"2\" y=\"140\">" + fixed(low, 2) + "</text><text x=\"36\" y=\"155\">1</text><text x=\"290\" y=\"155\" text-anchor=\"end\">" +
+           polyline(r.curve.validation_loss, low, high, "var(--mark)", "5 3") + "<text x=\"2\" y=\"18\">" +
+           fixed(high, 2) + "</text><text x=\"2\" y=\"140\">" + fixed(low, 2) +
+           "</text><text x=\"36\" y=\"155\">1</text><text x=\"290\" y=\"155\" text-anchor=\"end\">" +
            std::to_string(r.curve.train_loss.size()) + "</text></svg><figcaption>" + escape(r.method) +
            ": training loss (solid) and validation loss (dashed) by epoch</figcaption></figure>\n";
   }
@@ -190,22 +203,26 @@ std::string splits_table(const Run& run, const Findings& findings) {
 }  // namespace
 
 std::string html_report(const Run& run, const Findings& findings) {
-  std::string out = "<!doctype html>\n<html lang=\"en\">\n<head>\n" + std::string(head) + "<title>" + escape(run.title) +
-                    " – weft</title>\n</head>\n<body>\n<main>\n<h1>" + escape(run.title) + "</h1>\n";
+  std::string out = "<!doctype html>\n<html lang=\"en\">\n<head>\n" + std::string(head) + "<title>" +
+                    escape(run.title) + " – weft</title>\n</head>\n<body>\n<main>\n<h1>" + escape(run.title) +
+                    "</h1>\n";
   out += text("<p>", run.rows, " rows: ");
   for (std::size_t c = 0; c < run.classes.size(); ++c)
     out += text(c ? ", " : "", run.class_rows[c], " ", escape(run.classes[c]));
   out += ". Modalities: ";
   for (std::size_t m = 0; m < run.modalities.size(); ++m) out += text(m ? ", " : "", escape(run.modalities[m]));
   out += text(". ", run.splits, " stratified splits, ", run.train_rows, " rows to train on and ", run.test_rows,
-              " to test on in each; standardisation, filling of gaps, early stopping and every choice see training rows only.</p>\n");
+              " to test on in each; standardisation, filling of gaps, early stopping and every choice see training "
+              "rows only.</p>\n");
   out += "<h2>Results</h2>\n" + paired_text(run, findings) + results_table(run, findings);
-  out += "<p class=\"soft\">Intervals are for repeated splits that share rows, so they are wider than s/√n "
-         "(Nadeau and Bengio 2003). Brier score and log-loss: lower is better; everything else: higher is better.</p>\n";
+  out +=
+      "<p class=\"soft\">Intervals are for repeated splits that share rows, so they are wider than s/√n "
+      "(Nadeau and Bengio 2003). Brier score and log-loss: lower is better; everything else: higher is better.</p>\n";
   out += weights_tables(run, findings) + curves(run) + splits_table(run, findings);
-  out += text("<h2>To make it again</h2>\n<p>weft ", escape(run.version), ", study <code>", escape(run.study), "</code>, seed ",
-              run.seed, ", ", run.splits, " splits, ", run.seeds, run.seeds == 1 ? " seed" : " seeds",
-              " per fusion.</p>\n<details><summary>The study file</summary>\n<pre>", escape(run.source), "</pre></details>\n");
+  out += text("<h2>To make it again</h2>\n<p>weft ", escape(run.version), ", study <code>", escape(run.study),
+              "</code>, seed ", run.seed, ", ", run.splits, " splits, ", run.seeds, run.seeds == 1 ? " seed" : " seeds",
+              " per fusion.</p>\n<details><summary>The study file</summary>\n<pre>", escape(run.source),
+              "</pre></details>\n");
   return out + "</main>\n</body>\n</html>\n";
 }
 

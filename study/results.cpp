@@ -69,9 +69,10 @@ std::string to_json(const Run& run, const Findings& findings) {
   for (std::size_t c = 0; c < run.classes.size(); ++c)
     out["classes"].push_back({{"name", run.classes[c]}, {"rows", run.class_rows[c]}});
   out["modalities"] = run.modalities;
-  out["protocol"] = {{"splits", run.splits},     {"seeds", run.seeds},           {"test", run.test},
-                     {"train_rows", run.train_rows}, {"test_rows", run.test_rows}, {"level", run.level},
-                     {"metric", run.metric},     {"validation_metric", run.validation_metric},
+  out["protocol"] = {{"splits", run.splits},       {"seeds", run.seeds},
+                     {"test", run.test},           {"train_rows", run.train_rows},
+                     {"test_rows", run.test_rows}, {"level", run.level},
+                     {"metric", run.metric},       {"validation_metric", run.validation_metric},
                      {"reference", run.reference}};
   out["summary"] = Json::array();
   for (const Summary& row : findings.rows) {
@@ -124,7 +125,8 @@ std::vector<Record> read_checkpoint(const std::string& json, const std::string& 
   if (!in.is_object() || !in.contains("weft_checkpoint") || !in.contains("of") || !in.contains("records"))
     throw FileError(text("resume: ", path, " is not a whole checkpoint\n  help: delete it to start anew"));
   if (in["of"] != fingerprint)
-    throw ConfigError(text("resume: ", path, " is of another study file, seed, number of splits or version\n"
+    throw ConfigError(text("resume: ", path,
+                           " is of another study file, seed, number of splits or version\n"
                            "  help: run without --resume to start anew"));
   std::vector<Record> records;
   try {

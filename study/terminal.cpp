@@ -84,7 +84,9 @@ void Progress::update(std::int64_t done, std::int64_t total, const std::string& 
   const auto seconds = std::chrono::duration<double>(now - start_).count();
   const std::int64_t since = done - first_;
   const std::string left =
-      since > 1 ? ", about " + duration(seconds / static_cast<double>(since - 1) * static_cast<double>(total - done)) + " left" : "";
+      since > 1 ? ", about " + duration(seconds / static_cast<double>(since - 1) * static_cast<double>(total - done)) +
+                      " left"
+                : "";
   if (style_.terminal) {
     if (done < total && drawn_ && now - last_ < std::chrono::milliseconds(100)) return;
     last_ = now;

@@ -8,11 +8,14 @@
 namespace weft::study {
 
 std::string metric_title(const std::string& name) {
-  static const std::map<std::string, std::string> titles = {
-      {"roc_auc", "ROC AUC"},       {"f1_macro", "macro F1"},
-      {"f1_weighted", "weighted F1"}, {"balanced_accuracy", "balanced accuracy"},
-      {"average_precision", "average precision"}, {"brier", "Brier"},
-      {"log_loss", "log-loss"},     {"calibration_error", "calibration error"}};
+  static const std::map<std::string, std::string> titles = {{"roc_auc", "ROC AUC"},
+                                                            {"f1_macro", "macro F1"},
+                                                            {"f1_weighted", "weighted F1"},
+                                                            {"balanced_accuracy", "balanced accuracy"},
+                                                            {"average_precision", "average precision"},
+                                                            {"brier", "Brier"},
+                                                            {"log_loss", "log-loss"},
+                                                            {"calibration_error", "calibration error"}};
   const auto it = titles.find(name);
   if (it != titles.end()) return it->second;
   std::string out = name;
