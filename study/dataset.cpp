@@ -74,7 +74,7 @@ void label(Dataset& dataset, const Study& study, const data::Column& column) {
   }
   Strings values = found;
   std::ranges::sort(values);
-  values.erase(std::ranges::unique(values).begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
   if (values.size() < 2)
     throw ConfigError(text(where, ": all ", column.size(), " rows are of class \"",
                            values.empty() ? "" : values.front(), "\"; a classification needs two classes or more"));
