@@ -123,8 +123,9 @@ struct Flatten {
 class Sequential {
  public:
   Sequential() = default;
+  /// Sequential(Linear(2, 3), ReLU(), Linear(3, 1))
   template <class... Layers>
-    requires(sizeof...(Layers) > 0 && (!std::is_same_v<std::remove_cvref_t<Layers>, Sequential> && ...))
+    requires(sizeof...(Layers) > 1 || (!std::is_same_v<std::remove_cvref_t<Layers>, Sequential> && ...))
   explicit Sequential(Layers&&... layers) {
     (add(std::forward<Layers>(layers)), ...);
   }

@@ -22,29 +22,14 @@ std::uint64_t bounded(std::uint64_t bits, std::uint64_t range) noexcept {
   return range == 0 ? bits : multiply_high(bits, range);
 }
 
-/// Philox4x32-10 on the host, for single numbers; the same as in kernels/random.cpp.
-struct Block {
-  std::uint32_t word[4];
-};
-Block philox(std::uint64_t seed, std::uint64_t block, std::uint32_t space) noexcept {
-  std::uint32_t c[4] = {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), space, 0};
-  std::uint32_t k0 = static_cast<std::uint32_t>(seed), k1 = static_cast<std::uint32_t>(seed >> 32);
-  for (int round = 0; round < 10; ++round) {
-    const std::uint64_t p0 = std::uint64_t{0xD2511F53U} * c[0], p1 = std::uint64_t{0xCD9E8D57U} * c[2];
-    const std::uint32_t c1 = c[1], c3 = c[3];
-    c[0] = static_cast<std::uint32_t>(p1 >> 32) ^ c1 ^ k0;
-    c[1] = static_cast<std::uint32_t>(p1);
-    c[2] = static_cast<std::uint32_t>(p0 >> 32) ^ c3 ^ k1;
-    c[3] = static_cast<std::uint32_t>(p0);
-    k0 += 0x9E3779B9U;
-    k1 += 0xBB67AE85U;
-  }
-  return {{c[0], c[1], c[2], c[3]}};
-}
+/// 64-bit number i of a stream, as in kernels/random.cpp: space 1, two numbers a block.
 std::uint64_t bits_at(std::uint64_t seed, std::uint64_t i) noexcept {
-  const Block b = philox(seed, i / 2, 1);
+  const std::uint64_t block = i / 2;
+  const auto word =
+      detail::philox4x32({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), 1, 0},
+                         {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
   const std::size_t w = 2 * (i % 2);
-  return static_cast<std::uint64_t>(b.word[w]) | static_cast<std::uint64_t>(b.word[w + 1]) << 32;
+  return static_cast<std::uint64_t>(word[w]) | static_cast<std::uint64_t>(word[w + 1]) << 32;
 }
 
 void check_bounds(const char* op, double low, double high) {
@@ -56,6 +41,18 @@ void check_float(const char* op, DType type) {
 }
 
 }  // namespace
+
+std::array<std::uint32_t, 4> detail::philox4x32(std::array<std::uint32_t, 4> counter,
+                                                std::array<std::uint32_t, 2> key) noexcept {
+  for (int round = 0; round < 10; ++round) {
+    const std::uint64_t p0 = std::uint64_t{0xD2511F53U} * counter[0], p1 = std::uint64_t{0xCD9E8D57U} * counter[2];
+    counter = {static_cast<std::uint32_t>(p1 >> 32) ^ counter[1] ^ key[0], static_cast<std::uint32_t>(p1),
+               static_cast<std::uint32_t>(p0 >> 32) ^ counter[3] ^ key[1], static_cast<std::uint32_t>(p0)};
+    key[0] += 0x9E3779B9U;
+    key[1] += 0xBB67AE85U;
+  }
+  return counter;
+}
 
 std::uint64_t Generator::bits() noexcept { return bits_at(seed, take(1)); }
 double Generator::uniform() noexcept { return static_cast<double>(bits() >> 11) * 0x1p-53; }

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstdint>
 
 #include <weft/tensor/tensor.h>
@@ -26,6 +27,11 @@ struct Generator {
   /// Uniform in {0, ..., n-1}; n > 0.
   std::int64_t below(std::int64_t n) noexcept;
 };
+
+namespace detail {
+/// The raw function: four random words from a counter and a key.
+std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) noexcept;
+}  // namespace detail
 
 /// This thread's default generator, used where none is passed.
 Generator& default_generator() noexcept;

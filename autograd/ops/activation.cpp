@@ -54,6 +54,18 @@ Tensor gelu(const Tensor& x) {
   });
 }
 
+Tensor gelu_tanh(const Tensor& x) {
+  return record_unary({"gelu_tanh", {}, saves::inputs}, x, Unary::gelu_tanh, [](const Saved& s, const Tensor& dy) {
+    const Tensor& v = s.input(0);
+    return first_order(Binary::gelu_tanh_grad, dy, v, [&] {
+      const double scale = std::numbers::sqrt2 * std::numbers::inv_sqrtpi, cubic = 0.044715;
+      const Tensor square_v = square(v), bend = tanh(v * (square_v * cubic + 1.0) * scale);
+      const Tensor slope = (square_v * (3 * cubic) + 1.0) * scale;
+      return dy * ((bend + 1.0) * 0.5 + v * (1.0 - square(bend)) * slope * 0.5);
+    });
+  });
+}
+
 Tensor silu(const Tensor& x) {
   return record_unary({"silu", {}, saves::inputs}, x, Unary::silu, [](const Saved& s, const Tensor& dy) {
     const Tensor& v = s.input(0);
@@ -64,7 +76,13 @@ Tensor silu(const Tensor& x) {
   });
 }
 
-Tensor softplus(const Tensor& x) {
+Tensor softplus(const Tensor& x, double beta, double threshold) {
+  if (!(beta > 0)) throw ConfigError(text("softplus: beta is ", beta, "\n  help: choose one above 0"));
+  // At the default threshold the tail is exact to the last digit of float32 anyway, so one kernel does.
+  if (beta != 1 || threshold < 20) {
+    const Tensor scaled = x * beta;
+    return where(gt(scaled, threshold), x, softplus(scaled) / beta);
+  }
   return record_unary({"softplus", {}, saves::inputs}, x, Unary::softplus, [](const Saved& s, const Tensor& dy) {
     return first_order(Binary::softplus_grad, dy, s.input(0), [&] { return dy * sigmoid(s.input(0)); });
   });

@@ -16,10 +16,13 @@ Tensor tanh(const Tensor& x);
 /// x * Phi(x), Phi the normal distribution function. Gradient: dy * (Phi(x) + x * phi(x)).
 /// Hendrycks and Gimpel (2016).
 Tensor gelu(const Tensor& x);
+/// gelu with Phi(x) approximated by (1 + tanh(sqrt(2/pi) * (x + 0.044715 * x^3))) / 2, as in GPT-2.
+Tensor gelu_tanh(const Tensor& x);
 /// x * sigmoid(x), also called swish. Gradient: dy * s * (1 + x * (1 - s)). Elfwing et al. (2017).
 Tensor silu(const Tensor& x);
-/// log(1 + exp(x)), without overflow. Gradient: dy * sigmoid(x).
-Tensor softplus(const Tensor& x);
+/// log(1 + exp(beta * x)) / beta, without overflow; x itself where beta * x > threshold. Gradient: dy * sigmoid(beta * x).
+/// Throws ConfigError unless beta > 0.
+Tensor softplus(const Tensor& x, double beta = 1, double threshold = 20);
 /// log(sigmoid(x)), without overflow. Gradient: dy * sigmoid(-x).
 Tensor log_sigmoid(const Tensor& x);
 

@@ -189,6 +189,15 @@ Tensor clamp(const Tensor& x, double low, double high) {
                 });
 }
 
+Tensor clamp(const Tensor& x, const Tensor& low, const Tensor& high) {
+  if (!low.defined() && !high.defined()) throw ConfigError("clamp: neither bound is given\n  help: pass low, high or both");
+  // Bounds are chosen strictly, so that x keeps its gradient on them.
+  Tensor y = x;
+  if (low.defined()) y = where(lt(y, low), low, y);
+  if (high.defined()) y = where(gt(y, high), high, y);
+  return y;
+}
+
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   if (condition.dtype() != DType::boolean)
     throw DtypeError(text("where: the condition is ", condition.dtype(), "\n  help: make it bool, as in where(gt(x, 0), a, b)"));

@@ -71,6 +71,9 @@ Tensor erf(const Tensor& x);
 /// x held within [low, high]; NaN stays. Gradient: dy inside (bounds included), 0 outside.
 /// Throws ConfigError when low > high.
 Tensor clamp(const Tensor& x, double low, double high);
+/// The same between tensors that broadcast with x; an undefined one is no bound, and where low > high the result is
+/// high. Gradient: to x inside, else to the bound.
+Tensor clamp(const Tensor& x, const Tensor& low, const Tensor& high);
 /// condition ? a : b; condition is bool and broadcasts with a and b. Gradient: to the one chosen.
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 

@@ -7,16 +7,23 @@
 namespace weft {
 namespace {
 
-void check_index(const char* op, const Tensor& index) {
-  if (index.dtype() != DType::int64)
+/// As int64; an index without entries may have any type.
+Tensor checked_index(const char* op, const Tensor& index) {
+  if (index.dtype() == DType::int64) return index;
+  if (index.dtype() != DType::int32 && index.numel() != 0)
     throw DtypeError(text(op, ": the index is ", index.dtype(), "\n  help: convert it with to(index, DType::int64)"));
+  return kernels::cast(index, DType::int64);
 }
+
+/// A tensor of rank 0 is indexed as one of one element.
+Tensor as_line(const Tensor& x) { return x.dim() == 0 ? reshape(x, {1}) : x; }
 
 }  // namespace
 
-Tensor index_select(const Tensor& x, int axis, const Tensor& index) {
+Tensor index_select(const Tensor& x, int axis, const Tensor& places) {
   const int k = normalize_axis("index_select", axis, x.dim());
-  check_index("index_select", index);
+  const Tensor index = checked_index("index_select", places);
+  if (x.dim() == 0) return reshape(index_select(as_line(x), 0, index), {});
   return record({"index_select", {{"axis", k}}, saves::input(1)}, {x, index},
                 [k](const Inputs& in) { return kernels::index_select(in[0], k, in[1]); },
                 [k, shape = x.shape()](const Saved& s, const Tensor& dy) {
@@ -24,9 +31,10 @@ Tensor index_select(const Tensor& x, int axis, const Tensor& index) {
                 });
 }
 
-Tensor index_add(const Tensor& x, int axis, const Tensor& index, const Tensor& src) {
+Tensor index_add(const Tensor& x, int axis, const Tensor& places, const Tensor& src) {
   const int k = normalize_axis("index_add", axis, x.dim());
-  check_index("index_add", index);
+  const Tensor index = checked_index("index_add", places);
+  if (x.dim() == 0) return reshape(index_add(as_line(x), 0, index, as_line(src)), {});
   return record({"index_add", {{"axis", k}}, saves::input(1)}, {x, index, src},
                 [k](const Inputs& in) {
                   Tensor y = kernels::copy(in[0]);
@@ -38,9 +46,11 @@ Tensor index_add(const Tensor& x, int axis, const Tensor& index, const Tensor& s
                 });
 }
 
-Tensor gather(const Tensor& x, int axis, const Tensor& index) {
+Tensor gather(const Tensor& x, int axis, const Tensor& places) {
   const int k = normalize_axis("gather", axis, x.dim());
-  check_index("gather", index);
+  const Tensor index = checked_index("gather", places);
+  if (index.numel() == 0) return empty(index.shape(), x.dtype());
+  if (x.dim() == 0) return reshape(gather(as_line(x), 0, as_line(index)), index.shape());
   return record({"gather", {{"axis", k}}, saves::input(1)}, {x, index},
                 [k](const Inputs& in) { return kernels::gather(in[0], k, in[1]); },
                 [k, shape = x.shape()](const Saved& s, const Tensor& dy) {
@@ -48,9 +58,11 @@ Tensor gather(const Tensor& x, int axis, const Tensor& index) {
                 });
 }
 
-Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, const Tensor& src) {
+Tensor scatter_add(const Tensor& x, int axis, const Tensor& places, const Tensor& src) {
   const int k = normalize_axis("scatter_add", axis, x.dim());
-  check_index("scatter_add", index);
+  const Tensor index = checked_index("scatter_add", places);
+  if (index.numel() == 0) return copy(x);
+  if (x.dim() == 0) return reshape(scatter_add(as_line(x), 0, as_line(index), as_line(src)), {});
   return record({"scatter_add", {{"axis", k}}, saves::input(1)}, {x, index, src},
                 [k](const Inputs& in) {
                   Tensor y = kernels::copy(in[0]);
@@ -62,9 +74,9 @@ Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, const Tensor&
                 });
 }
 
-Tensor embedding(const Tensor& weight, const Tensor& ids, std::int64_t padding) {
+Tensor embedding(const Tensor& weight, const Tensor& numbers, std::int64_t padding) {
   if (weight.dim() != 2) throw ShapeError(text("embedding: the table is ", weight.shape(), ", not (entries, features)"));
-  check_index("embedding", ids);
+  const Tensor ids = checked_index("embedding", numbers);
   const std::int64_t rows = weight.shape()[0], width = weight.shape()[1];
   if (padding < -1 || padding >= rows)
     throw ConfigError(text("embedding: padding ", padding, " is not a row of a table of ", rows));
@@ -80,8 +92,12 @@ Tensor embedding(const Tensor& weight, const Tensor& ids, std::int64_t padding) 
                 });
 }
 
-Tensor one_hot(const Tensor& ids, std::int64_t classes) {
-  check_index("one_hot", ids);
+Tensor one_hot(const Tensor& numbers, std::int64_t classes) {
+  const Tensor ids = checked_index("one_hot", numbers);
+  if (classes < 0) {
+    if (ids.numel() == 0) throw ConfigError("one_hot: no ids to count the classes by\n  help: pass the number of classes");
+    classes = static_cast<std::int64_t>(amax(ids).item()) + 1;
+  }
   const Tensor inside = kernels::reduce(kernels::Reduce::all, logical_and(ge(ids, 0), lt(ids, classes)), {}, false);
   if (inside.item() == 0) {
     for (const std::int64_t id : to_vector<std::int64_t>(ids))
@@ -93,6 +109,21 @@ Tensor one_hot(const Tensor& ids, std::int64_t classes) {
 Tensor nonzero(const Tensor& mask) {
   if (mask.dim() != 1) throw ShapeError(text("nonzero: the mask is ", mask.shape(), "\n  help: pass one axis, as flatten(mask)"));
   return kernels::nonzero_flat(ne(mask, 0));
+}
+
+Tensor argwhere(const Tensor& x) {
+  const Tensor flat = kernels::nonzero_flat(kernels::contiguous(ne(x, 0)));
+  const std::vector<std::int64_t> places = to_vector<std::int64_t>(flat);
+  const int rank = x.dim();
+  std::vector<std::int64_t> rows(places.size() * static_cast<std::size_t>(rank));
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    std::int64_t rest = places[i];
+    for (int axis = rank - 1; axis >= 0; --axis) {
+      rows[i * static_cast<std::size_t>(rank) + static_cast<std::size_t>(axis)] = rest % x.shape()[axis];
+      rest /= x.shape()[axis];
+    }
+  }
+  return from(rows, {static_cast<std::int64_t>(places.size()), rank});
 }
 
 Tensor argsort(const Tensor& x, int axis, bool descending) { return kernels::argsort(x, axis, descending); }

@@ -1,7 +1,7 @@
 #pragma once
 #include <weft/tensor/tensor.h>
 
-/// Choosing elements by int64 indices. Negative indices count from the end. Throws ConfigError
+/// Choosing elements by int64 (or int32) indices. Negative indices count from the end. Throws ConfigError
 /// with the index and the size when one is out of range, DtypeError for another index type.
 namespace weft {
 
@@ -16,10 +16,13 @@ Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, const Tensor&
 /// Rows of a table: weight (V, D), ids (...) -> (..., D). Gradient to weight: added up per row; rows of
 /// `padding` (-1: none) get none.
 Tensor embedding(const Tensor& weight, const Tensor& ids, std::int64_t padding = -1);
-/// 1 at the given class, else 0: ids (...) -> (..., classes), int64. No gradient. Throws ConfigError for a class out of range.
-Tensor one_hot(const Tensor& ids, std::int64_t classes);
+/// 1 at the given class, else 0: ids (...) -> (..., classes), int64; classes -1: as many as the largest id needs.
+/// No gradient. Throws ConfigError for a class out of range.
+Tensor one_hot(const Tensor& ids, std::int64_t classes = -1);
 /// The places (K,) of the true elements of a 1-D mask (int64; no gradient).
 Tensor nonzero(const Tensor& mask);
+/// The places of the elements of x that are not zero: (K, rank), int64, in row-major order; no gradient.
+Tensor argwhere(const Tensor& x);
 /// The places that would sort x along an axis, stable (int64; no gradient).
 Tensor argsort(const Tensor& x, int axis = -1, bool descending = false);
 

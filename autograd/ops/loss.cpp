@@ -15,7 +15,6 @@ Tensor reduced(const Tensor& losses, Reduction reduction) {
 }
 
 void check_rows(const char* op, const Tensor& scores, const Tensor& target, const CrossEntropyOptions& options) {
-  if (scores.dim() != 2) throw ShapeError(text(op, ": the scores are ", scores.shape(), ", not (batch, classes)"));
   if (target.dtype() != DType::int64)
     throw DtypeError(text(op, ": the target is ", target.dtype(), "\n  help: pass class numbers as int64"));
   if (target.dim() != 1 || target.shape()[0] != scores.shape()[0])
@@ -68,9 +67,29 @@ Tensor fused_rows(const Tensor& logits, const Tensor& target, const Tensor& weig
                 });
 }
 
+/// The losses of scores that are not (batch, classes): each place of (B, C, ...) becomes a row.
+template <class Loss>
+Tensor by_rows(const char* op, const Tensor& scores, const Tensor& target, const CrossEntropyOptions& options, Loss loss) {
+  const int axis = scores.dim() == 1 ? 0 : 1;
+  Shape places = scores.shape();
+  if (places.empty()) throw ShapeError(text(op, ": the scores have no axis of classes"));
+  const std::int64_t classes = places[axis];
+  places.erase(axis);
+  if (!(target.shape() == places))
+    throw ShapeError(text(op, ": scores ", scores.shape(), " need a target ", places, ", it is ", target.shape()));
+  std::vector<int> order;
+  for (int i = 0; i < scores.dim(); ++i)
+    if (i != axis) order.push_back(i);
+  order.push_back(axis);
+  const std::int64_t rows = places.product();
+  const Tensor y = loss(reshape(permute(scores, order), {rows, classes}), reshape(target, {rows}), options);
+  return options.reduction == Reduction::none ? reshape(y, places) : y;
+}
+
 }  // namespace
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntropyOptions& options) {
+  if (logits.dim() != 2) return by_rows("cross_entropy", logits, target, options, cross_entropy);
   check_rows("cross_entropy", logits, target, options);
   if (options.label_smoothing == 0) {
     const Tensor weight = options.weight.defined() ? to(options.weight, logits.dtype()) : Tensor();
@@ -92,6 +111,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntr
 }
 
 Tensor nll_loss(const Tensor& log_probabilities, const Tensor& target, const CrossEntropyOptions& options) {
+  if (log_probabilities.dim() != 2) return by_rows("nll_loss", log_probabilities, target, options, nll_loss);
   check_rows("nll_loss", log_probabilities, target, options);
   const Tensor counts = ne(target, options.ignore_index);
   const Tensor safe = where(counts, target, scalar(0, DType::int64));
@@ -104,10 +124,20 @@ Tensor mse_loss(const Tensor& x, const Tensor& y, Reduction reduction) { return 
 Tensor l1_loss(const Tensor& x, const Tensor& y, Reduction reduction) { return reduced(abs(x - y), reduction); }
 
 Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& y, Reduction reduction) {
+  return binary_cross_entropy_with_logits(x, y, {.reduction = reduction});
+}
+
+Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& y, const BinaryCrossEntropyOptions& options) {
   if (!(x.shape() == y.shape()))
     throw ShapeError(text("binary_cross_entropy_with_logits: x is ", x.shape(), ", y ", y.shape()));
-  // log(1 + e^x) - x y
-  return reduced(softplus(x) - x * y, reduction);
+  // log(1 + e^x) - x y, where log(1 + e^x) = log(1 + e^-x) + x; weighted: (1 - y) x + (1 + (w - 1) y) log(1 + e^-x).
+  Tensor losses;
+  if (options.pos_weight.defined())
+    losses = x - x * y + (y * (options.pos_weight - 1) + 1) * softplus(neg(x));
+  else
+    losses = softplus(x) - x * y;
+  if (options.weight.defined()) losses = losses * options.weight;
+  return reduced(losses, options.reduction);
 }
 
 }  // namespace weft

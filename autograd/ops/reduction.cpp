@@ -84,8 +84,30 @@ Tensor var(const Tensor& x, const Axes& axes, double correction, bool keep) {
 Tensor amax(const Tensor& x, const Axes& axes, bool keep) { return extremum("amax", Reduce::max, x, axes, keep); }
 Tensor amin(const Tensor& x, const Axes& axes, bool keep) { return extremum("amin", Reduce::min, x, axes, keep); }
 
-Tensor logsumexp(const Tensor& x, int axis, bool keep) {
-  const int k = normalize_axis("logsumexp", axis, x.dim());
+Tensor logsumexp(const Tensor& x, const Axes& axes, bool keep) {
+  const std::span<const int> named = axes;
+  if (named.size() != 1 || x.dim() == 0) {
+    const unsigned bits = axis_bits("logsumexp", axes, x.dim());
+    if (x.dim() == 0) return copy(x);
+    // Axes side by side become one, then the kernel for one axis does it.
+    std::vector<int> order;
+    std::int64_t count = 1;
+    Shape left;
+    for (int i = 0; i < x.dim(); ++i)
+      if (!(bits >> i & 1U)) {
+        order.push_back(i);
+        left.push_back(x.shape()[i]);
+      }
+    for (int i = 0; i < x.dim(); ++i)
+      if (bits >> i & 1U) {
+        order.push_back(i);
+        count *= x.shape()[i];
+      }
+    left.push_back(count);
+    const Tensor y = logsumexp(reshape(permute(x, order), left), -1);
+    return keep ? reshape(y, kept_shape(x.shape(), bits)) : y;
+  }
+  const int k = normalize_axis("logsumexp", named[0], x.dim());
   return record({"logsumexp", {{"axis", k}, {"keep", keep}}, saves::inputs | saves::output}, {x},
                 [=](const Inputs& in) { return kernels::logsumexp(in[0], k, keep); },
                 [=](const Saved& s, const Tensor& dy) {

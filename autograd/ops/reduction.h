@@ -36,8 +36,8 @@ Tensor var(const Tensor& x, const Axes& axes = {}, double correction = 1, bool k
 Tensor amax(const Tensor& x, const Axes& axes = {}, bool keep = false);
 /// The smallest value; as amax.
 Tensor amin(const Tensor& x, const Axes& axes = {}, bool keep = false);
-/// log(sum(exp(x))) along one axis, without overflow. Gradient: dy * softmax(x).
-Tensor logsumexp(const Tensor& x, int axis, bool keep = false);
+/// log(sum(exp(x))), without overflow; -inf of nothing. Gradient: dy * softmax(x).
+Tensor logsumexp(const Tensor& x, const Axes& axes, bool keep = false);
 /// Sums x down to `shape`: the reverse of broadcasting from it. Throws ShapeError when x's shape is not a broadcast of it.
 /// Gradient: dy, expanded.
 Tensor sum_to(const Tensor& x, const Shape& shape);

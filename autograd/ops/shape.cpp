@@ -165,6 +165,13 @@ Tensor squeeze(const Tensor& x, int axis) {
                 [k](const Saved&, const Tensor& dy) { return unsqueeze(dy, k); });
 }
 
+Tensor squeeze(const Tensor& x) {
+  Tensor y = x;
+  for (int i = x.dim() - 1; i >= 0; --i)
+    if (x.shape()[i] == 1) y = squeeze(y, i);
+  return y;
+}
+
 Tensor unsqueeze(const Tensor& x, int axis) {
   const int k = normalize_axis("unsqueeze", axis, x.dim() + 1);
   return record({"unsqueeze", {{"axis", k}}}, {x},

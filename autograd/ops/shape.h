@@ -17,8 +17,10 @@ Tensor permute(const Tensor& x, const std::vector<int>& order);
 Tensor transpose(const Tensor& x, int a, int b);
 /// The transpose of a matrix (a view); ShapeError for more than two axes.
 Tensor t(const Tensor& x);
-/// Drops an axis of size 1 (a view).
+/// Drops an axis of size 1 (a view). Throws ShapeError when it has another size.
 Tensor squeeze(const Tensor& x, int axis);
+/// Drops every axis of size 1 (a view).
+Tensor squeeze(const Tensor& x);
 /// Adds an axis of size 1 at `axis` of the result (a view).
 Tensor unsqueeze(const Tensor& x, int axis);
 /// Repeats axes of size 1 (and new leading axes) up to `shape` without copying; -1 keeps a size.

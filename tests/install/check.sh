@@ -13,7 +13,7 @@ pc=$(find "$place/root" -name weft.pc)
 prefix=$(sed -n 's/^prefix=//p' "$pc")
 PKG_CONFIG_PATH=$(dirname "$pc")
 export PKG_CONFIG_PATH
-flags=$(pkg-config --static --define-variable=prefix="$place/root$prefix" --cflags --libs weft)
+flags=$(pkg-config --define-variable=prefix="$place/root$prefix" --cflags --libs weft)
 echo "flags: $flags"
 [ -f "$place/root$prefix/include/weft/tensor/tensor.h" ] || { echo 'headers are not under include/weft'; exit 1; }
 

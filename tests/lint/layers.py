@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Who includes whom: every #include <weft/...> must follow an arrow of the house (CONTRIBUTING.md).
 
-Also: nothing inside includes weft.h; project headers are included as <weft/...> only; each outside library stays in
-its folder; and the library neither prints nor ends the process.
+Also: nothing inside includes weft.h; project headers are included as <weft/...> (a test or
+benchmark names a helper in its own folder with quotes); each outside library stays in its folder; and the library
+neither prints nor ends the process.
 """
 import os
 import re
@@ -60,9 +61,12 @@ def room_of(path):
     return best
 
 
-def check_include(name, room, mark, header):
+def check_include(root, name, room, mark, header):
     """What is wrong with one #include, or None."""
     if mark == '"':
+        beside = os.path.join(os.path.dirname(name), header)
+        if room in GUESTS and '/' not in header and os.path.isfile(os.path.join(root, beside)):
+            return None  # a program's own helper, in its own folder
         return f'include "{header}": write <weft/folder/file.h>'
     if '../' in header or './' in header:
         return f'include <{header}>: no relative paths'
@@ -105,7 +109,7 @@ def main():
             findings.append(f'{name}:1: lies in no folder of the house')
             continue
         for match in INCLUDE.finditer(plain):
-            wrong = check_include(name, room, match.group(1), match.group(2))
+            wrong = check_include(args.root, name, room, match.group(1), match.group(2))
             if wrong:
                 findings.append(f'{name}:{line_of(plain, match.start(2))}: {wrong}')
         if room in LIBRARY:

@@ -98,6 +98,14 @@ class Layers(Lint):
         self.fails('layers', 'layers/x.cpp:1:')
         self.fails('layers', 'layers/x.cpp:2:')
 
+    def test_a_helper_beside_a_test(self):
+        self.write('tests/ops/record.h', '')
+        self.write('tests/ops/sum.cpp', '#include "record.h"\n')
+        self.passes('layers')
+        self.write('tests/unit/x.cpp', '#include "../ops/record.h"\n#include "record.h"\n')
+        self.fails('layers', 'tests/unit/x.cpp:1:')
+        self.fails('layers', 'tests/unit/x.cpp:2:')
+
     def test_printing_and_ending(self):
         for text in ['std::cout << 1;', 'std::cerr << 1;', 'printf("x");', 'std::printf("x");', 'abort();', 'std::exit(1);',
                      'exit(1);', 'fprintf(stderr, "x");', 'std::terminate();']:

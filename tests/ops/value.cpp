@@ -95,7 +95,7 @@ class Parser {
     }
     if (c == '*') {  // a parameter that takes the rest, or the mark before keyword-only ones
       ++at_;
-      return {"*" + name()};
+      return {std::string("*").append(name())};
     }
     if (std::isdigit(static_cast<unsigned char>(c)) || c == '-' || c == '.') return number();
     const std::string word = name();

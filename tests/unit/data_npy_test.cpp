@@ -18,7 +18,7 @@ namespace {
 std::string npy(const std::string& descr, const std::string& shape, std::string_view data, bool fortran = false,
                 int version = 1) {
   std::string head =
-      "{'descr': '" + descr + "', 'fortran_order': " + (fortran ? "True" : "False") + ", 'shape': " + shape + ", }";
+      text("{'descr': '", descr, "', 'fortran_order': ", fortran ? "True" : "False", ", 'shape': ", shape, ", }");
   const std::size_t lead = version == 1 ? 10 : 12;
   head.append(63 - (lead + head.size()) % 64, ' ');
   head += '\n';
@@ -58,8 +58,7 @@ std::string complaint(const std::string& content) {
 template <class T>
 void check_widened(const char* descr, const std::vector<T>& values, DType to) {
   for (const bool big : {false, true}) {
-    const Tensor x = load(
-        npy((big ? ">" : "<") + std::string(descr), "(" + std::to_string(values.size()) + ",)", bytes(values, big)));
+    const Tensor x = load(npy(text(big ? ">" : "<", descr), text("(", values.size(), ",)"), bytes(values, big)));
     CHECK(x.dtype() == to);
     std::vector<double> wanted;
     for (const T v : values) wanted.push_back(static_cast<double>(v));
@@ -221,13 +220,27 @@ TEST_CASE("npz: deflated members") {
       0,  0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   128, 1,   0,   0,   0,   0,   97,  46,  110, 112, 121, 80,
       75, 5,   6,   0,   0,   0,   0,   1,   0,   1,   0,   51,  0,   0,   0,   132, 0,   0,   0,   0,   0};
   const TemporaryFolder folder;
-  const std::string path = folder.write("x.npz", {reinterpret_cast<const char*>(packed), sizeof packed});
+  const std::string good(reinterpret_cast<const char*>(packed), sizeof packed);
+  const std::string path = folder.write("x.npz", good);
   if (have_zlib())
     CHECK(to_vector<std::int64_t>(load_npz(path).at("a")) == std::vector<std::int64_t>{1, 2, 3});
   else
     CHECK(message<FileError>([&] { load_npz(path); }) ==
           "load_npz: " + path + ": member \"a.npy\" is compressed, and this weft was built without zlib\n" +
               "  help: save it with numpy.savez");
+  int rejected = 0;
+  for (std::size_t i = 0; i < good.size(); ++i)
+    for (const int flip : {1, 0x80, 0xff}) {
+      std::string changed = good;
+      changed[i] = static_cast<char>(changed[i] ^ flip);
+      folder.write("x.npz", changed);
+      try {
+        load_npz(path);
+      } catch (const FileError&) {
+        ++rejected;
+      }
+    }
+  CHECK(rejected > 300);
 }
 
 TEST_CASE("npz: a damaged archive says what is wrong") {

@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
-#include <cstdio>
+#include <unistd.h>
+
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 
@@ -34,6 +36,17 @@ struct Net {
     return out(drop(bn(y)));
   }
   void fields(auto&& f) { f("blocks", blocks, "bn", bn, "drop", drop, "out", out, "steps", steps, "note", note); }
+};
+
+struct Other {
+  Linear hidden{3, 3};
+  Linear ouut{3, 2};
+  void fields(auto&& f) { f("hidden", hidden, "ouut", ouut); }
+};
+struct Model {
+  Linear hidden{4, 3};
+  Linear out{3, 2};
+  void fields(auto&& f) { f("hidden", hidden, "out", out); }
 };
 
 std::vector<std::string> names(const std::vector<std::pair<std::string, Tensor>>& tensors) {
@@ -196,16 +209,6 @@ TEST_CASE("a saved model loads by name, bit for bit") {
 
 TEST_CASE("what does not fit is reported whole, and the model stays as it was") {
   const Scratch file("weft-misfit");
-  struct Other {
-    Linear hidden{3, 3};
-    Linear ouut{3, 2};
-    void fields(auto&& f) { f("hidden", hidden, "ouut", ouut); }
-  };
-  struct Model {
-    Linear hidden{4, 3};
-    Linear out{3, 2};
-    void fields(auto&& f) { f("hidden", hidden, "out", out); }
-  };
   Other other;
   save(other, file.path);
   Model model;
@@ -223,7 +226,7 @@ TEST_CASE("what does not fit is reported whole, and the model stays as it was") 
   CHECK(report.missing.size() == 2);
   CHECK(same(other.hidden.bias, model.hidden.bias));
   CHECK(message([&] { load_tensors(file.path).at("hidden.wait"); }) ==
-        "load: there is no \"hidden.wait\"; the closest name is \"hidden.bias\"");
+        "load: there is no \"hidden.wait\"; the closest name is \"hidden.weight\"");
 }
 
 TEST_CASE("a safetensors file is not trusted") {

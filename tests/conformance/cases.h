@@ -1,0 +1,49 @@
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <weft/tensor/tensor.h>
+
+/// Cases in the form of tests/golden: a JSON file that says what is called, a safetensors file with the numbers.
+namespace weft::tests {
+
+using Json = nlohmann::json;
+
+/// One JSON file and the tensors beside it.
+class Suite {
+ public:
+  /// DIR/name.json and DIR/name.safetensors. Throws FileError when one cannot be read.
+  Suite(const std::string& folder, const std::string& name);
+  const std::vector<Json>& cases() const { return cases_; }
+  /// Throws FileError for a key that the file lacks.
+  const Tensor& tensor(const std::string& key) const;
+
+ private:
+  std::vector<Json> cases_;
+  std::map<std::string, Tensor> tensors_;
+  std::string name_;
+};
+
+/// What became of the cases of one operation (module, optimiser ...).
+struct Score {
+  int passed = 0, failed = 0, skipped = 0;
+  std::vector<std::string> failures{};  ///< "case: what is wrong"
+};
+using Scores = std::map<std::string, Score>;
+
+enum class Outcome { passed, skipped };
+
+/// Thrown by a case that does not agree.
+struct Mismatch : Error {
+  using Error::Error;
+};
+/// Throws Mismatch unless `actual` has the type and shape of `expected` and is within the case's [atol, rtol].
+void expect_close(const Tensor& actual, const Tensor& expected, const Json& one_case, const std::string& what);
+
+/// Runs a case of ops.json through the operation's record; skipped when there is none.
+Outcome run_operation(const Suite& suite, const Json& one_case);
+
+}  // namespace weft::tests

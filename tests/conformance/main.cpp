@@ -1,0 +1,123 @@
+#include <cstring>
+#include <filesystem>
+#include <iostream>
+
+#include "cases.h"
+
+/// conformance DIR [--only TEXT] [--verbose]: runs every case of a folder of golden form (docs of tests/golden) whose id
+/// contains TEXT. A line per operation, then its first failures; the last line is "N passed, N failed, N skipped".
+/// Exit status 1 if any failed, 2 for wrong usage or an unreadable folder.
+namespace weft::tests {
+namespace {
+
+using Runner = Outcome (*)(const Suite&, const Json&);
+
+/// The suites of a folder: what names the thing that a case is about, and who runs it (nobody yet: skipped).
+struct Kind {
+  const char* file;
+  const char* key;
+  Runner run;
+};
+constexpr Kind kinds[] = {
+    {"ops", "op", run_operation},   {"modules", "module", nullptr}, {"graphs", "module", nullptr},
+    {"optim", "optimizer", nullptr}, {"metrics", "metric", nullptr},
+};
+
+struct Options {
+  std::string folder, only;
+  bool verbose = false;
+};
+
+std::string subject(const Json& one_case, const Kind& kind) {
+  for (const char* key : {kind.key, "op", "scheduler", "clip"})
+    if (one_case.contains(key) && one_case[key].is_string()) return one_case[key];
+  const std::string id = one_case.at("id");
+  return id.substr(0, id.find('#'));
+}
+
+void run_case(const Kind& kind, const Suite& suite, const Json& one_case, Score& score) {
+  try {
+    const Outcome outcome = kind.run ? kind.run(suite, one_case) : Outcome::skipped;
+    ++(outcome == Outcome::passed ? score.passed : score.skipped);
+  } catch (const std::exception& e) {
+    ++score.failed;
+    score.failures.push_back(one_case.at("id").get<std::string>() + ": " + e.what());
+  }
+}
+
+void print(const std::string& suite, const Scores& scores, bool verbose) {
+  for (const auto& [name, score] : scores) {
+    std::cout << suite << ' ' << name << ": " << score.passed << " passed, " << score.failed << " failed, " << score.skipped
+              << " skipped" << (score.skipped ? " (not in weft yet)" : "") << '\n';
+    const std::size_t shown = verbose ? score.failures.size() : std::min<std::size_t>(3, score.failures.size());
+    for (std::size_t i = 0; i < shown; ++i) std::cout << "  " << score.failures[i] << '\n';
+    if (shown < score.failures.size()) std::cout << "  and " << score.failures.size() - shown << " more\n";
+  }
+}
+
+int run(const Options& options) {
+  Score total;
+  const auto add = [&](const Scores& scores) {
+    for (const auto& [name, score] : scores) {
+      total.passed += score.passed;
+      total.failed += score.failed;
+      total.skipped += score.skipped;
+    }
+  };
+  bool found = false;
+  for (const Kind& kind : kinds) {
+    if (!std::filesystem::exists(options.folder + "/" + kind.file + ".json")) continue;
+    found = true;
+    const Suite suite(options.folder, kind.file);
+    Scores scores;
+    for (const Json& each : suite.cases()) {
+      if (each.at("id").get<std::string>().find(options.only) == std::string::npos) continue;
+      run_case(kind, suite, each, scores[subject(each, kind)]);
+    }
+    print(kind.file, scores, options.verbose);
+    add(scores);
+  }
+  if (std::filesystem::exists(options.folder + "/bert")) {
+    found = true;
+    if (std::string("bert").find(options.only) != std::string::npos) {
+      const Scores scores{{"bert", {.skipped = 1}}};
+      print("bert", scores, options.verbose);
+      add(scores);
+    }
+  }
+  if (!found) {
+    std::cout << "conformance: " << options.folder << " holds no suite (ops.json, modules.json, ...)\n";
+    return 2;
+  }
+  std::cout << total.passed << " passed, " << total.failed << " failed, " << total.skipped << " skipped\n";
+  return total.failed ? 1 : 0;
+}
+
+int start(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i < argc; ++i) {
+    if (!std::strcmp(argv[i], "--only") && i + 1 < argc)
+      options.only = argv[++i];
+    else if (!std::strcmp(argv[i], "--verbose"))
+      options.verbose = true;
+    else if (options.folder.empty() && argv[i][0] != '-')
+      options.folder = argv[i];
+    else
+      options.folder.clear(), i = argc;
+  }
+  if (options.folder.empty()) {
+    std::cout << "usage: conformance DIR [--only TEXT] [--verbose]\n";
+    return 2;
+  }
+  try {
+    return run(options);
+  } catch (const std::exception& e) {
+    std::cout << e.what() << '\n';
+    return 2;
+  }
+}
+
+}  // namespace
+}  // namespace weft::tests
+
+int main(int argc, char** argv) { return weft::tests::start(argc, argv); }

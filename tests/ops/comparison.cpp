@@ -1,0 +1,109 @@
+#include <cmath>
+
+#include "record.h"
+
+namespace weft::tests {
+namespace {
+
+constexpr const char* no_gradient = "the result is bool";
+constexpr DType all_kinds[] = {DType::bfloat16, DType::int64, DType::boolean};
+const std::vector<DType> kinds(std::begin(all_kinds), std::end(all_kinds));
+
+#define WEFT_COMPARED                                                                                             \
+  {"tensor([[1, 2], [2, -1], [nan, inf]]), tensor([2, 2])", "x(3, 4), x(4)", "x(), 0", "tensor([1, 2, 3]), 2",     \
+   "x(0, 3), x(3)", "tensor([2]), tensor([2])"}
+
+const Family comparisons{
+    Record{.name = "eq",
+           .torch = {"eq(input, other)"},
+           .call = binary(eq, eq),
+           .samples = WEFT_COMPARED,
+           .reference = [](double a, double b) { return static_cast<double>(a == b); },
+           .result = Result::boolean,
+           .types = kinds,
+           .no_gradient = no_gradient},
+    Record{.name = "ne",
+           .torch = {"ne(input, other)"},
+           .call = binary(ne, ne),
+           .samples = WEFT_COMPARED,
+           .reference = [](double a, double b) { return static_cast<double>(a != b); },
+           .result = Result::boolean,
+           .types = kinds,
+           .no_gradient = no_gradient},
+    Record{.name = "lt",
+           .torch = {"lt(input, other)"},
+           .call = binary(lt, lt),
+           .samples = WEFT_COMPARED,
+           .reference = [](double a, double b) { return static_cast<double>(a < b); },
+           .result = Result::boolean,
+           .types = kinds,
+           .no_gradient = no_gradient},
+    Record{.name = "le",
+           .torch = {"le(input, other)"},
+           .call = binary(le, le),
+           .samples = WEFT_COMPARED,
+           .reference = [](double a, double b) { return static_cast<double>(a <= b); },
+           .result = Result::boolean,
+           .types = kinds,
+           .no_gradient = no_gradient},
+    Record{.name = "gt",
+           .torch = {"gt(input, other)"},
+           .call = binary(gt, gt),
+           .samples = WEFT_COMPARED,
+           .reference = [](double a, double b) { return static_cast<double>(a > b); },
+           .result = Result::boolean,
+           .types = kinds,
+           .no_gradient = no_gradient},
+    Record{.name = "ge",
+           .torch = {"ge(input, other)"},
+           .call = binary(ge, ge),
+           .samples = WEFT_COMPARED,
+           .reference = [](double a, double b) { return static_cast<double>(a >= b); },
+           .result = Result::boolean,
+           .types = kinds,
+           .no_gradient = no_gradient,
+           .errors = {{"x(2), x(3)",
+                       "ShapeError: ge: shapes [2] and [3] do not broadcast: sizes 2 and 3 at axis 0\n"
+                       "  help: make the sizes equal, or one of them 1"}}},
+    Record{.name = "logical_and",
+           .torch = {"logical_and(input, other)"},
+           .call = binary(logical_and),
+           .samples = {"tensor([0, 1, 0, 2, nan]), tensor([0, 0, 3, 1, 1])", "mask(3, 4), mask(4)", "x(0, 3), x(3)"},
+           .reference = [](double a, double b) { return static_cast<double>(a != 0 && b != 0); },
+           .result = Result::boolean,
+           .types = kinds,
+           .no_gradient = no_gradient},
+    Record{.name = "logical_or",
+           .torch = {"logical_or(input, other)"},
+           .call = binary(logical_or),
+           .samples = {"tensor([0, 1, 0, 2, nan]), tensor([0, 0, 3, 1, 0])", "mask(3, 4), mask(4)", "x(0, 3), x(3)"},
+           .reference = [](double a, double b) { return static_cast<double>(a != 0 || b != 0); },
+           .result = Result::boolean,
+           .types = kinds,
+           .no_gradient = no_gradient},
+    Record{.name = "logical_not",
+           .torch = {"logical_not(input)"},
+           .call = unary(logical_not),
+           .samples = {"tensor([0, 1, -2, nan, inf])", "mask(3, 4)", "x()", "x(0, 3)"},
+           .reference = [](double x) { return static_cast<double>(x == 0); },
+           .result = Result::boolean,
+           .types = kinds,
+           .no_gradient = no_gradient},
+    Record{.name = "isnan",
+           .torch = {"isnan(input)"},
+           .call = unary(isnan),
+           .samples = {"tensor([0, 1, -2, nan, inf, -inf])", "x(3, 4)", "x()", "x(0, 3)"},
+           .reference = [](double x) { return static_cast<double>(std::isnan(x)); },
+           .result = Result::boolean,
+           .no_gradient = no_gradient},
+    Record{.name = "isfinite",
+           .torch = {"isfinite(input)"},
+           .call = unary(isfinite),
+           .samples = {"tensor([0, 1, -2, nan, inf, -inf])", "x(3, 4)", "x()", "x(0, 3)"},
+           .reference = [](double x) { return static_cast<double>(std::isfinite(x)); },
+           .result = Result::boolean,
+           .no_gradient = no_gradient},
+};
+
+}  // namespace
+}  // namespace weft::tests

@@ -1,0 +1,22 @@
+#pragma once
+/// All of weft, for its users; nothing inside includes this.
+#include <weft/autograd/grad.h>
+#include <weft/autograd/ops.h>
+#include <weft/data/csv.h>
+#include <weft/data/loader.h>
+#include <weft/data/metrics.h>
+#include <weft/data/modalities.h>
+#include <weft/data/npy.h>
+#include <weft/data/scale.h>
+#include <weft/data/split.h>
+#include <weft/data/statistics.h>
+#include <weft/layers/basic.h>
+#include <weft/layers/initialize.h>
+#include <weft/layers/serialize.h>
+#include <weft/optim/gradients.h>
+#include <weft/optim/optimizer.h>
+#include <weft/optim/schedule.h>
+#include <weft/tensor/allocator.h>
+#include <weft/tensor/create.h>
+#include <weft/tensor/parallel.h>
+#include <weft/tensor/random.h>
