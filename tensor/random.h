@@ -30,7 +30,8 @@ struct Generator {
 
 namespace detail {
 /// The raw function: four random words from a counter and a key.
-std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) noexcept;
+std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
+                                        std::array<std::uint32_t, 2> key) noexcept;
 }  // namespace detail
 
 /// This thread's default generator, used where none is passed.

@@ -163,8 +163,8 @@ struct gelu_tanh_grad_ {
   template <class T>
   WEFT_INLINE static T apply(T dy, T v) {
     const T w = v * v;
-    const T s = math::sigmoid(v * (T(1.5957691216057308) + T(0.07135481627159963) * w));
-    const T slope = T(1.5957691216057308) + T(0.21406444881478989) * w;
+    const T s = math::sigmoid(v * (T(1.5957691216057308) + T(0.07135481627260025) * w));
+    const T slope = T(1.5957691216057308) + T(0.21406444881780073) * w;
     return dy * (s + v * slope * (s * (T(1) - s)));
   }
 };
@@ -233,15 +233,16 @@ void WEFT_LEVELED(install_binary)(KernelTable& t) {
   at(Binary::name)[1] = loop<name##_, double, std::uint8_t>; \
   at(Binary::name)[2] = loop<name##_, Int, std::uint8_t>;
   WEFT_ALL(add, loop)
-  WEFT_ALL(sub, loop) WEFT_ALL(mul, loop) WEFT_FLOATS(div, loop) WEFT_ALL(floor_divide, heavy_loop)
-      WEFT_ALL(remainder, heavy_loop) WEFT_ALL(fmod, heavy_loop) WEFT_ALL(pow, heavy_loop) WEFT_ALL(maximum, loop)
-          WEFT_ALL(minimum, loop) WEFT_FLOATS(atan2, heavy_loop) WEFT_FLOATS(hypot, heavy_loop)
-              WEFT_FLOATS(copysign, loop) WEFT_INTEGERS(bitwise_and) WEFT_INTEGERS(bitwise_or)
-                  WEFT_INTEGERS(bitwise_xor) WEFT_TESTS(logical_and) WEFT_TESTS(logical_or) WEFT_TESTS(logical_xor)
-                      WEFT_TESTS(eq) WEFT_TESTS(ne) WEFT_TESTS(lt) WEFT_TESTS(le) WEFT_TESTS(gt) WEFT_TESTS(ge)
-                          WEFT_FLOATS(relu_grad, loop) WEFT_FLOATS(sigmoid_grad, loop) WEFT_FLOATS(tanh_grad, loop)
-                              WEFT_FLOATS(gelu_grad, loop) WEFT_FLOATS(gelu_tanh_grad, loop)
-                                  WEFT_FLOATS(silu_grad, loop) WEFT_FLOATS(softplus_grad, loop) t.axpy[0] = axpy<float>;
+  WEFT_ALL(sub, loop)
+  WEFT_ALL(mul, loop) WEFT_FLOATS(div, loop) WEFT_ALL(floor_divide, heavy_loop) WEFT_ALL(remainder, heavy_loop)
+      WEFT_ALL(fmod, heavy_loop) WEFT_ALL(pow, heavy_loop) WEFT_ALL(maximum, loop) WEFT_ALL(minimum, loop)
+          WEFT_FLOATS(atan2, heavy_loop) WEFT_FLOATS(hypot, heavy_loop) WEFT_FLOATS(copysign, loop)
+              WEFT_INTEGERS(bitwise_and) WEFT_INTEGERS(bitwise_or) WEFT_INTEGERS(bitwise_xor) WEFT_TESTS(logical_and)
+                  WEFT_TESTS(logical_or) WEFT_TESTS(logical_xor) WEFT_TESTS(eq) WEFT_TESTS(ne) WEFT_TESTS(lt)
+                      WEFT_TESTS(le) WEFT_TESTS(gt) WEFT_TESTS(ge) WEFT_FLOATS(relu_grad, loop)
+                          WEFT_FLOATS(sigmoid_grad, loop) WEFT_FLOATS(tanh_grad, loop) WEFT_FLOATS(gelu_grad, loop)
+                              WEFT_FLOATS(gelu_tanh_grad, loop) WEFT_FLOATS(silu_grad, loop)
+                                  WEFT_FLOATS(softplus_grad, loop) t.axpy[0] = axpy<float>;
   t.axpy[1] = axpy<double>;
 }
 

@@ -88,6 +88,7 @@ WEFT_MATH float exp2(float x) {
 }
 WEFT_MATH double exp2(double x) { return __builtin_exp2(x); }
 
+/// 1.3 ulp.
 WEFT_MATH float expm1(float x) {
   float c = x < -30.0f ? -30.0f : x;
   c = c > 89.0f ? 89.0f : c;
@@ -131,7 +132,7 @@ WEFT_MATH float log_limits(float x, float y) {
   const float edge = x == 0.0f ? -infinity<float> : not_a_number<float>;
   return x > 0.0f ? finite : edge;
 }
-/// 0.9 ulp.
+/// 0.8 ulp.
 WEFT_MATH float log(float x) {
   const Mantissa m = split_log(x);
   const float y = m.n * 0.693359375f + (m.f + (m.n * -2.12194440e-4f + log_tail(m.f)));
@@ -139,6 +140,7 @@ WEFT_MATH float log(float x) {
 }
 WEFT_MATH double log(double x) { return __builtin_log(x); }
 
+/// 1.3 ulp.
 WEFT_MATH float log2(float x) {
   // log2(e) = 1 + 0.4427: the sum keeps the leading part of f exact.
   const Mantissa m = split_log(x);
@@ -148,6 +150,7 @@ WEFT_MATH float log2(float x) {
 }
 WEFT_MATH double log2(double x) { return __builtin_log2(x); }
 
+/// 1.5 ulp.
 WEFT_MATH float log10(float x) {
   const Mantissa m = split_log(x);
   const float tail = log_tail(m.f);
@@ -158,7 +161,7 @@ WEFT_MATH float log10(float x) {
 }
 WEFT_MATH double log10(double x) { return __builtin_log10(x); }
 
-/// log(1 + x) by log(u) plus the rounding error of u = 1 + x.
+/// log(1 + x) by log(u) plus the rounding error of u = 1 + x. 1.5 ulp.
 WEFT_MATH float log1p(float x) {
   const float u = 1.0f + x;
   const float correction = (x - (u - 1.0f)) / u;
@@ -169,6 +172,7 @@ WEFT_MATH double log1p(double x) { return __builtin_log1p(x); }
 
 // ---- logistic and hyperbolic
 
+/// 2.3 ulp; softplus and log_sigmoid 1.6, silu 2.6 (of the result while it is a normal number).
 template <class T>
 WEFT_MATH T sigmoid(T x) {
   const T e = exp(-abs(x));
@@ -188,6 +192,7 @@ WEFT_MATH T silu(T x) {
   return x * sigmoid(x);
 }
 
+/// 1.0 ulp.
 WEFT_MATH float tanh(float x) {
   const float t = abs(x);
   const float s = x * x;
@@ -205,15 +210,14 @@ WEFT_MATH double tanh(double x) { return __builtin_tanh(x); }
 
 // ---- the error function
 
-/// exp(-t^2) and erfc(t) for t >= 0.
-struct Tail {
-  float gauss, erfc;
-};
-WEFT_MATH Tail erfc_tail(float t) {
-  t = t > 11.0f ? 11.0f : t;
-  // t^2 without rounding error: its upper part has 12 bits, so their square fits.
+/// exp(-t^2) for t >= 0. Its argument is taken without rounding error: the upper part of t has 12 bits, so the square
+/// of that part fits.
+WEFT_MATH float gauss(float t) {
   const float upper = bits_to_float(float_to_bits(t) & 0xfffff000U);
-  const float gauss = exp_low(-upper * upper, (t - upper) * (t + upper));
+  return exp_low(-upper * upper, (t - upper) * (t + upper));
+}
+/// exp(t^2) erfc(t) for t in [0, 11].
+WEFT_MATH float erfcx(float t) {
   const float q = (t - 3.0f) / (t + 3.0f);
   float p = -2.763902594e-04f;  // (1 + 2t) exp(t^2) erfc(t)
   p = p * q + -7.957492489e-04f;
@@ -226,26 +230,37 @@ WEFT_MATH Tail erfc_tail(float t) {
   p = p * q + -4.756228998e-02f;
   p = p * q + -1.356211454e-01f;
   p = p * q + 1.253008008e+00f;
-  return {gauss, gauss * (p / (1.0f + 2.0f * t))};
+  return p / (1.0f + 2.0f * t);
 }
-WEFT_MATH float erf(float x) {
-  const float s = x * x;
+/// erfc(t) for t >= 0.
+WEFT_MATH float erfc_tail(float t) {
+  t = t > 11.0f ? 11.0f : t;
+  return gauss(t) * erfcx(t);
+}
+/// erf(x) / x - 1 as a function of x^2, for |x| < 0.95.
+WEFT_MATH float erf_near(float s) {
   float p = 8.212780813e-05f;
   p = p * s + -8.105054731e-04f;
   p = p * s + 5.197684746e-03f;
   p = p * s + -2.685804293e-02f;
   p = p * s + 1.128367111e-01f;
   p = p * s + -3.761263192e-01f;
-  p = p * s + 1.283791661e-01f;
+  return p * s + 1.283791661e-01f;
+}
+/// 0.9 ulp.
+WEFT_MATH float erf(float x) {
   const float t = abs(x);
-  const float near = t + t * p;
-  const float far = 1.0f - erfc_tail(t).erfc;
+  const float near = t + t * erf_near(x * x);
+  const float far = 1.0f - erfc_tail(t);
   return copysign(t < 0.94f ? near : far, x);
 }
 WEFT_MATH double erf(double x) { return __builtin_erf(x); }
+/// 3.5 ulp.
 WEFT_MATH float erfc(float x) {
-  const float c = erfc_tail(abs(x)).erfc;
-  return x < 0.0f ? 2.0f - c : c;
+  const float t = abs(x);
+  const float near = (1.0f - x) - x * erf_near(x * x);
+  const float c = erfc_tail(t);
+  return t < 0.5f ? near : x < 0.0f ? 2.0f - c : c;
 }
 WEFT_MATH double erfc(double x) { return __builtin_erfc(x); }
 
@@ -255,28 +270,33 @@ struct Normal {
   T below, density;
 };
 WEFT_MATH Normal<float> normal(float x) {
-  const Tail tail = erfc_tail(abs(x) * 0.707106781f);
-  const float c = 0.5f * tail.erfc;
-  return {x < 0.0f ? c : 1.0f - c, tail.gauss * 0.398942280f};
+  // exp(-x^2 / 2) from x itself: x / sqrt(2) is rounded, and the exponential would magnify that.
+  float z = abs(x);
+  z = z > 15.0f ? 15.0f : z;
+  const float upper = bits_to_float(float_to_bits(z) & 0xfffff000U);
+  const float e = exp_low(-0.5f * (upper * upper), 0.5f * ((z - upper) * (z + upper)));
+  const float c = 0.5f * (e * erfcx(z * 0.707106781f));
+  return {x < 0.0f ? c : 1.0f - c, e * 0.398942280f};
 }
 WEFT_MATH Normal<double> normal(double x) {
   return {0.5 * __builtin_erfc(x * -0.70710678118654752440), __builtin_exp(-0.5 * x * x) * 0.39894228040143267794};
 }
+/// 5.9 ulp, also where the result is tiny (x = -12).
 template <class T>
 WEFT_MATH T gelu(T x) {
   return x * normal(x).below;
 }
-/// x sigmoid(2u), which equals x (1 + tanh(u)) / 2.
+/// x sigmoid(2u), which equals x (1 + tanh(u)) / 2. 17 ulp for x > -4, where the rounding of u begins to show.
 template <class T>
 WEFT_MATH T gelu_tanh(T x) {
-  const T u = x * (T(1.5957691216057308) + T(0.07135481627159963) * x * x);
+  const T u = x * (T(1.5957691216057308) + T(0.07135481627260025) * x * x);
   return x * sigmoid(u);
 }
 
 // ---- trigonometric; |x| <= trigonometric_limit in float32
 
 constexpr float trigonometric_limit = 1e5f;
-/// sin(x + shift * pi/2). The reduction by pi/2 is done in double, in two parts.
+/// sin(x + shift * pi/2). 1.4 ulp. The reduction by pi/2 is done in double, in two parts.
 WEFT_MATH float sin_shifted(float x, int shift) {
   const double magic = 6755399441055744.0;
   const auto wide = static_cast<double>(x);

@@ -139,12 +139,14 @@ TEST_CASE("kernels: division and powers follow the divisor's sign") {
     CHECK(to_vector<Int>(kernels::binary(Binary::floor_divide, e, -1))[0] == extremes[0]);
     CHECK(to_vector<Int>(kernels::binary(Binary::remainder, e, -1))[0] == 0);
     CHECK(to_vector<Int>(kernels::binary(Binary::add, e, 1))[1] == extremes[0]);
-    check_near(values(kernels::binary(Binary::pow, tensor({2, -3, 0, 1}, DType::int64), tensor({10, 3, 0, -4}, DType::int64))),
-               {1024, -27, 1, 1});
+    check_near(
+        values(kernels::binary(Binary::pow, tensor({2, -3, 0, 1}, DType::int64), tensor({10, 3, 0, -4}, DType::int64))),
+        {1024, -27, 1, 1});
     check_near(values(kernels::binary(Binary::pow, tensor({2, 9, 4}), 0.5)), {std::sqrt(2.0), 3, 2}, 1e-7);
     check_near(values(kernels::binary(Binary::pow, 2.0, tensor({-1, 0, 3}))), {0.5, 1, 8}, 1e-7);
     check_near(values(kernels::binary(Binary::pow, tensor({3, 4}, DType::int32), 2)), {9, 16});
-    check_near(values(kernels::binary(Binary::bitwise_xor, tensor({6, 3}, DType::uint8), tensor({3, 3}, DType::uint8))), {5, 0});
+    check_near(values(kernels::binary(Binary::bitwise_xor, tensor({6, 3}, DType::uint8), tensor({3, 3}, DType::uint8))),
+               {5, 0});
     check_near(values(kernels::unary(Unary::bitwise_not, tensor({0, 5}, DType::uint8))), {255, 250});
     check_near(values(kernels::unary(Unary::bitwise_not, tensor({0, 1}, DType::boolean))), {1, 0});
   });
@@ -179,11 +181,11 @@ TEST_CASE("kernels: conversions between all types, any layout") {
         CAPTURE(name(b));
         const Tensor x = sample({5, 6}, a, 5);
         std::vector<double> wanted = values(x);
-        for (double& v : wanted)
-          v = b == DType::boolean ? v != 0 : is_floating(b) ? v : stored(std::trunc(v), b);
+        for (double& v : wanted) v = b == DType::boolean ? v != 0 : is_floating(b) ? v : stored(std::trunc(v), b);
         for (const Tensor& view : layouts(x)) check_near(values(kernels::cast(view, b)), wanted);
       }
-    check_near(values(kernels::cast(tensor({1e30, -1e30, std::nan("")}), DType::int32)), {2147483520, -2147483648.0, 0});
+    check_near(values(kernels::cast(tensor({1e30, -1e30, std::nan("")}), DType::int32)),
+               {2147483520, -2147483648.0, 0});
     CHECK(to_vector<Int>(kernels::cast(tensor({1e30, -1e30}), DType::int64))[1] == std::numeric_limits<Int>::min());
     CHECK(to_vector<Int>(full({1}, std::int64_t{9007199254740993}, DType::int64))[0] == 9007199254740993);
   });
@@ -245,7 +247,8 @@ TEST_CASE("kernels: where chooses with broadcasting") {
       for (const Tensor& condition : layouts(c))
         for (const Tensor& left : layouts(a)) check_near(values(kernels::where(condition, left, b)), wanted);
     }
-    CHECK(kernels::where(tensor({1, 0}, DType::boolean), scalar(1, DType::int32), tensor({2, 3})).dtype() == DType::float32);
+    CHECK(kernels::where(tensor({1, 0}, DType::boolean), scalar(1, DType::int32), tensor({2, 3})).dtype() ==
+          DType::float32);
   });
 }
 
@@ -269,7 +272,10 @@ TEST_CASE("kernels: elementwise errors say what and where") {
   CHECK(starts(message<ConfigError>([&] { kernels::binary(Binary::floor_divide, i, zero); }), "floor_divide: "));
   CHECK(starts(message<ConfigError>([&] { kernels::binary(Binary::remainder, i, 0); }), "remainder: "));
   CHECK(starts(message<ConfigError>([&] { kernels::binary(Binary::pow, i, -1); }), "pow: "));
-  CHECK(starts(message<ShapeError>([&] { kernels::binary(Binary::add, i, tensor({1, 2, 3})); }), "add: shapes [2] and [3]"));
+  CHECK(starts(message<ShapeError>([&] {
+                 kernels::binary(Binary::add, i, tensor({1, 2, 3}));
+               }),
+               "add: shapes [2] and [3]"));
   CHECK(starts(message<DtypeError>([&] { kernels::binary(Binary::bitwise_and, tensor({1}), tensor({1})); }),
                "bitwise_and: takes bool and integer types, not float32"));
   CHECK(starts(message<DtypeError>([&] { kernels::unary(Unary::neg, tensor({1}, DType::boolean)); }), "neg: "));

@@ -31,8 +31,16 @@ std::vector<double> plain(const Tensor& a, const Tensor& b) {
 TEST_CASE("kernels: matmul agrees with a plain loop for many sizes, types and layouts") {
   each_level([] {
     for (const DType type : {DType::float32, DType::float64, DType::bfloat16, DType::int64, DType::int8})
-      for (const auto& [m, n, k] : std::vector<std::tuple<Int, Int, Int>>{
-               {1, 1, 1}, {2, 3, 4}, {16, 16, 16}, {1, 33, 70}, {70, 1, 33}, {31, 17, 5}, {64, 48, 100}, {5, 7, 0}, {0, 3, 4}, {3, 0, 2}}) {
+      for (const auto& [m, n, k] : std::vector<std::tuple<Int, Int, Int>>{{1, 1, 1},
+                                                                          {2, 3, 4},
+                                                                          {16, 16, 16},
+                                                                          {1, 33, 70},
+                                                                          {70, 1, 33},
+                                                                          {31, 17, 5},
+                                                                          {64, 48, 100},
+                                                                          {5, 7, 0},
+                                                                          {0, 3, 4},
+                                                                          {3, 0, 2}}) {
         const Tensor a = sample({m, k}, type, 1), b = sample({k, n}, type, 2);
         CAPTURE(name(type));
         CAPTURE(text(a.shape(), b.shape()));
@@ -70,13 +78,12 @@ TEST_CASE("kernels: matmul of vectors and of batches that broadcast") {
     CHECK(kernels::matmul(v, m).shape() == Shape{4});
     CHECK(kernels::matmul(view_as(m, {4, 3}, {1, 4}), v).shape() == Shape{4});
     check_near(values(kernels::matmul(view_as(m, {4, 3}, {1, 4}), v)), values(kernels::matmul(v, m)));
-    for (const auto& [sa, sb, batch] : std::vector<std::tuple<Shape, Shape, Shape>>{
-             {{5, 2, 3}, {5, 3, 4}, {5}},
-             {{2, 1, 6, 3}, {7, 3, 4}, {2, 7}},
-             {{6, 3}, {4, 3, 5}, {4}},
-             {{4, 2, 6, 3}, {3, 5}, {4, 2}},
-             {{3, 40, 50}, {3, 50, 60}, {3}},
-             {{0, 2, 3}, {3, 4}, {0}}}) {
+    for (const auto& [sa, sb, batch] : std::vector<std::tuple<Shape, Shape, Shape>>{{{5, 2, 3}, {5, 3, 4}, {5}},
+                                                                                    {{2, 1, 6, 3}, {7, 3, 4}, {2, 7}},
+                                                                                    {{6, 3}, {4, 3, 5}, {4}},
+                                                                                    {{4, 2, 6, 3}, {3, 5}, {4, 2}},
+                                                                                    {{3, 40, 50}, {3, 50, 60}, {3}},
+                                                                                    {{0, 2, 3}, {3, 4}, {0}}}) {
       const Tensor a = sample(sa, DType::float32, 1), b = sample(sb, DType::float32, 2);
       CAPTURE(text(sa, sb));
       for (const Tensor& left : layouts(a))
@@ -115,7 +122,8 @@ TEST_CASE("kernels: linear is x W^T + b on any leading axes") {
              {{4}, 3, 2}, {{}, 5, 3}, {{2, 3}, 8, 4}, {{64}, 100, 96}, {{3}, 0, 2}, {{0}, 3, 2}}) {
       Shape shape = lead;
       shape.push_back(in);
-      const Tensor x = sample(shape, DType::float32, 1), w = sample({out, in}, DType::float32, 2), b = sample({out}, DType::float32, 3);
+      const Tensor x = sample(shape, DType::float32, 1), w = sample({out, in}, DType::float32, 2),
+                   b = sample({out}, DType::float32, 3);
       const Int rows = lead.product();
       const Tensor flat = view_as(x, {rows, in}, {in, 1});
       auto wanted = plain(flat, view_as(w, {in, out}, {1, in}));
@@ -148,12 +156,22 @@ TEST_CASE("kernels: deterministic products are the same bits on any number of th
 }
 
 TEST_CASE("kernels: product errors name both shapes") {
-  CHECK(message<ShapeError>([] { kernels::matmul(zeros({32, 784}), zeros({128, 784})); }) ==
+  CHECK(message<ShapeError>([] {
+          kernels::matmul(zeros({32, 784}), zeros({128, 784}));
+        }) ==
         "matmul: inner sizes differ: a [32, 784] has 784 columns, b [128, 784] has 128 rows\n"
         "  help: transpose b with t(b)");
   CHECK(starts(message<ShapeError>([] { kernels::matmul(scalar(1), zeros({2})); }), "matmul: shapes [] and [2]"));
-  CHECK(starts(message<ShapeError>([] { kernels::matmul(zeros({2, 3, 4}), zeros({3, 4, 5})); }), "matmul: shapes [2] and [3]"));
-  CHECK(starts(message<ShapeError>([] { kernels::linear(zeros({2, 3}), zeros({4, 5}), Tensor()); }),
+  CHECK(starts(message<ShapeError>([] {
+                 kernels::matmul(zeros({2, 3, 4}), zeros({3, 4, 5}));
+               }),
+               "matmul: shapes [2] and [3]"));
+  CHECK(starts(message<ShapeError>([] {
+                 kernels::linear(zeros({2, 3}), zeros({4, 5}), Tensor());
+               }),
                "linear: x [2, 3] has 3 columns, weight [4, 5] takes 5"));
-  CHECK(starts(message<ShapeError>([] { kernels::linear(zeros({2, 3}), zeros({4, 3}), zeros({3})); }), "linear: bias has shape [3]"));
+  CHECK(starts(message<ShapeError>([] {
+                 kernels::linear(zeros({2, 3}), zeros({4, 3}), zeros({3}));
+               }),
+               "linear: bias has shape [3]"));
 }

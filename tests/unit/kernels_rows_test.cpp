@@ -21,7 +21,8 @@ std::vector<double> by_rows(std::vector<double> x, const Shape& s, int axis,
       y.push_back(result[0]);
       continue;
     }
-    for (Int i = 0; i < along; ++i) out[static_cast<std::size_t>(start + i * behind)] = result[static_cast<std::size_t>(i)];
+    for (Int i = 0; i < along; ++i)
+      out[static_cast<std::size_t>(start + i * behind)] = result[static_cast<std::size_t>(i)];
   }
   return y.empty() ? out : y;
 }
@@ -52,14 +53,17 @@ TEST_CASE("kernels: softmax family along every axis") {
         const Tensor x = sample(shape, type, 2);
         for (const Tensor& view : layouts(x))
           for (int axis = 0; axis < std::max(shape.size(), 1); ++axis) {
-            const Tensor y = kernels::softmax(view, axis - std::max(shape.size(), 1)), l = kernels::log_softmax(view, axis);
+            const Tensor y = kernels::softmax(view, axis - std::max(shape.size(), 1)),
+                         l = kernels::log_softmax(view, axis);
             check_near(values(y), by_rows(values(x), shape, axis, softmax), tolerance(type), absolute(type));
             check_near(values(l), by_rows(values(x), shape, axis, log_softmax), tolerance(type) * 4, absolute(type));
             if (!shape.empty()) {
               const Tensor z = kernels::logsumexp(view, axis, false);
               CHECK(z.dim() == shape.size() - 1);
-              check_near(values(z), by_rows(values(x), shape, axis, [](const auto& r) { return std::vector<double>{log_sum_exp(r)}; }),
-                         tolerance(type) * 4, absolute(type));
+              check_near(
+                  values(z),
+                  by_rows(values(x), shape, axis, [](const auto& r) { return std::vector<double>{log_sum_exp(r)}; }),
+                  tolerance(type) * 4, absolute(type));
             }
             // Gradients: the formulas in kernels.h, evaluated in double on the rounded outputs.
             const Tensor dy = sample(shape, type, 5);
@@ -78,7 +82,8 @@ TEST_CASE("kernels: softmax family along every axis") {
               a[i] = p[i] * (g[i] - sum_gp[i]);
               b[i] = g[i] - std::exp(q[i]) * sum_g[i];
             }
-            check_near(values(kernels::softmax_grad(layouts(dy).back(), y, axis)), a, tolerance(type) * 4, absolute(type));
+            check_near(values(kernels::softmax_grad(layouts(dy).back(), y, axis)), a, tolerance(type) * 4,
+                       absolute(type));
             check_near(values(kernels::log_softmax_grad(dy, l, axis)), b, tolerance(type) * 4, absolute(type) * 20);
           }
       }
@@ -88,7 +93,8 @@ TEST_CASE("kernels: softmax family along every axis") {
     check_near(values(kernels::softmax(tensor({1000, 1000, -inf}), 0)), {0.5, 0.5, 0});
     CHECK(kernels::softmax(zeros({0, 3}), 1).shape() == Shape{0, 3});
     CHECK(kernels::softmax(zeros({3, 0}), 1).shape() == Shape{3, 0});
-    CHECK(starts(message<DtypeError>([] { kernels::softmax(tensor({1}, DType::int32), 0); }), "softmax: takes floating types"));
+    CHECK(starts(message<DtypeError>([] { kernels::softmax(tensor({1}, DType::int32), 0); }),
+                 "softmax: takes floating types"));
   });
 }
 
@@ -110,7 +116,8 @@ TEST_CASE("kernels: cross entropy of rows, its gradient and its checks") {
         wanted.push_back(k < 0 ? 0 : -q[static_cast<std::size_t>(i * classes + k)] * static_cast<double>(k + 1));
         for (Int j = 0; k >= 0 && j < classes; ++j) {
           const auto n = static_cast<std::size_t>(i * classes + j);
-          gradient[n] = values(scale)[static_cast<std::size_t>(i)] * static_cast<double>(k + 1) * (std::exp(q[n]) - (j == k));
+          gradient[n] =
+              values(scale)[static_cast<std::size_t>(i)] * static_cast<double>(k + 1) * (std::exp(q[n]) - (j == k));
         }
       }
       check_near(values(loss), wanted, 1e-5, 1e-6);
@@ -118,11 +125,17 @@ TEST_CASE("kernels: cross entropy of rows, its gradient and its checks") {
       CHECK(kernels::cross_entropy_rows_grad(scalar(0.5), logs, target, Tensor(), -100).shape() == logits.shape());
     }
     Tensor logs;
-    CHECK(starts(message<ConfigError>([&] { kernels::cross_entropy_rows(zeros({2, 3}), from(std::vector<Int>{1, 3}), Tensor(), -100, logs); }),
+    CHECK(starts(message<ConfigError>([&] {
+                   kernels::cross_entropy_rows(zeros({2, 3}), from(std::vector<Int>{1, 3}), Tensor(), -100, logs);
+                 }),
                  "cross_entropy: target 3 at position 1 is outside the 3 classes"));
-    CHECK(starts(message<ShapeError>([&] { kernels::cross_entropy_rows(zeros({2, 3}), from(std::vector<Int>{1}), Tensor(), -100, logs); }),
+    CHECK(starts(message<ShapeError>([&] {
+                   kernels::cross_entropy_rows(zeros({2, 3}), from(std::vector<Int>{1}), Tensor(), -100, logs);
+                 }),
                  "cross_entropy: target shape [1]"));
-    CHECK(starts(message<DtypeError>([&] { kernels::cross_entropy_rows(zeros({1, 3}), tensor({1}), Tensor(), -100, logs); }),
+    CHECK(starts(message<DtypeError>([&] {
+                   kernels::cross_entropy_rows(zeros({1, 3}), tensor({1}), Tensor(), -100, logs);
+                 }),
                  "cross_entropy: targets are float32"));
   });
 }
@@ -130,15 +143,18 @@ TEST_CASE("kernels: cross entropy of rows, its gradient and its checks") {
 TEST_CASE("kernels: layer norm and its gradients") {
   each_level([] {
     for (const DType type : {DType::float32, DType::float64})
-      for (const auto& [shape, axes] : std::vector<std::pair<Shape, int>>{{{6, 50}, 1}, {{3, 4, 5}, 2}, {{130, 7}, 1}, {{2, 3000}, 1}}) {
+      for (const auto& [shape, axes] :
+           std::vector<std::pair<Shape, int>>{{{6, 50}, 1}, {{3, 4, 5}, 2}, {{130, 7}, 1}, {{2, 3000}, 1}}) {
         Shape inner;
         for (int i = shape.size() - axes; i < shape.size(); ++i) inner.push_back(shape[i]);
         const Int n = inner.product(), rows = shape.product() / n;
-        const Tensor x = sample(shape, type, 1), w = sample(inner, type, 2), b = sample(inner, type, 3), dy = sample(shape, type, 4);
+        const Tensor x = sample(shape, type, 1), w = sample(inner, type, 2), b = sample(inner, type, 3),
+                     dy = sample(shape, type, 4);
         Tensor mean, rstd;
         const Tensor y = kernels::layer_norm(layouts(x)[1], axes, w, b, 1e-5, mean, rstd);
         const auto in = values(x), ww = values(w), bb = values(b), g = values(dy);
-        std::vector<double> wanted(in.size()), dx(in.size()), dw(static_cast<std::size_t>(n)), db(static_cast<std::size_t>(n));
+        std::vector<double> wanted(in.size()), dx(in.size()), dw(static_cast<std::size_t>(n)),
+            db(static_cast<std::size_t>(n));
         for (Int r = 0; r < rows; ++r) {
           double m = 0, v = 0;
           const auto at = [&](Int j) { return static_cast<std::size_t>(r * n + j); };
@@ -171,9 +187,12 @@ TEST_CASE("kernels: layer norm and its gradients") {
         CHECK(kernels::layer_norm(x, axes, Tensor(), Tensor(), 1e-5, mean, rstd).shape() == shape);
       }
     Tensor m, s;
-    CHECK(starts(message<ShapeError>([&] { kernels::layer_norm(zeros({2, 3}), 1, zeros({2}), Tensor(), 1e-5, m, s); }),
+    CHECK(starts(message<ShapeError>([&] {
+                   kernels::layer_norm(zeros({2, 3}), 1, zeros({2}), Tensor(), 1e-5, m, s);
+                 }),
                  "layer_norm: weight has shape [2]"));
-    CHECK(starts(message<ShapeError>([&] { kernels::layer_norm(zeros({2}), 2, Tensor(), Tensor(), 1e-5, m, s); }), "layer_norm: 2 axes"));
+    CHECK(starts(message<ShapeError>([&] { kernels::layer_norm(zeros({2}), 2, Tensor(), Tensor(), 1e-5, m, s); }),
+                 "layer_norm: 2 axes"));
   });
 }
 
@@ -196,8 +215,10 @@ TEST_CASE("kernels: adam and sgd follow their formulas on any layout") {
             kernels::adam(p, g, m, v, s);
             for (std::size_t i = 0; i < rp.size(); ++i) {
               double d = rg[i];
-              if (s.decoupled) rp[i] *= 1 - s.lr * s.weight_decay;
-              else d += s.weight_decay * rp[i];
+              if (s.decoupled)
+                rp[i] *= 1 - s.lr * s.weight_decay;
+              else
+                d += s.weight_decay * rp[i];
               rm[i] = s.beta1 * rm[i] + (1 - s.beta1) * d;
               rv[i] = s.beta2 * rv[i] + (1 - s.beta2) * d * d;
               rp[i] -= s.lr / (1 - std::pow(s.beta1, step)) * rm[i] /
@@ -228,9 +249,18 @@ TEST_CASE("kernels: adam and sgd follow their formulas on any layout") {
         check_near(values(p), rp, 1e-4, 1e-5);
       }
     const Tensor x = zeros({2});
-    CHECK(starts(message<ShapeError>([&] { kernels::adam(x, zeros({3}), x, x, {0.1, 0.9, 0.9, 1e-8, 0, false, 1}); }), "adam: the gradient has shape [3]"));
-    CHECK(starts(message<ConfigError>([&] { kernels::sgd(x, x, Tensor(), {0.1, 0.9, 0, 0, false, true}); }), "sgd: momentum is 0.9"));
-    CHECK(starts(message<DtypeError>([&] { kernels::sgd(zeros({2}, DType::int32), x, Tensor(), {0.1, 0, 0, 0, false, true}); }), "sgd: the parameter is int32"));
+    CHECK(starts(message<ShapeError>([&] {
+                   kernels::adam(x, zeros({3}), x, x, {0.1, 0.9, 0.9, 1e-8, 0, false, 1});
+                 }),
+                 "adam: the gradient has shape [3]"));
+    CHECK(starts(message<ConfigError>([&] {
+                   kernels::sgd(x, x, Tensor(), {0.1, 0.9, 0, 0, false, true});
+                 }),
+                 "sgd: momentum is 0.9"));
+    CHECK(starts(message<DtypeError>([&] {
+                   kernels::sgd(zeros({2}, DType::int32), x, Tensor(), {0.1, 0, 0, 0, false, true});
+                 }),
+                 "sgd: the parameter is int32"));
   });
 }
 
@@ -291,11 +321,22 @@ TEST_CASE("kernels: joining, picking and scattering") {
     const Tensor x = zeros({3, 2}), index = from(std::vector<Int>{0, 3});
     CHECK(message<ConfigError>([&] { kernels::index_select(x, 0, index); }) ==
           "index_select: index 3 at position 1 is out of range for size 3\n  help: use indices from -3 to 2");
-    CHECK(starts(message<ConfigError>([&] { kernels::index_add(x, 0, index, zeros({2, 2})); }), "index_add: index 3 at position 1"));
-    CHECK(starts(message<ConfigError>([&] { kernels::gather(x, 0, view_as(index, {1, 2}, {2, 1})); }), "gather: index 3 at position 1"));
-    CHECK(starts(message<ConfigError>([&] { kernels::scatter_add(x, 0, view_as(index, {1, 2}, {2, 1}), x); }), "scatter_add: index 3"));
-    CHECK(starts(message<DtypeError>([&] { kernels::index_select(x, 0, tensor({1})); }), "index_select: the index is float32"));
-    CHECK(starts(message<ShapeError>([&] { kernels::gather(x, 0, index); }), "gather: index [2] does not fit x [3, 2]"));
+    CHECK(starts(message<ConfigError>([&] {
+                   kernels::index_add(x, 0, index, zeros({2, 2}));
+                 }),
+                 "index_add: index 3 at position 1"));
+    CHECK(starts(message<ConfigError>([&] {
+                   kernels::gather(x, 0, view_as(index, {1, 2}, {2, 1}));
+                 }),
+                 "gather: index 3 at position 1"));
+    CHECK(starts(message<ConfigError>([&] {
+                   kernels::scatter_add(x, 0, view_as(index, {1, 2}, {2, 1}), x);
+                 }),
+                 "scatter_add: index 3"));
+    CHECK(starts(message<DtypeError>([&] { kernels::index_select(x, 0, tensor({1})); }),
+                 "index_select: the index is float32"));
+    CHECK(
+        starts(message<ShapeError>([&] { kernels::gather(x, 0, index); }), "gather: index [2] does not fit x [3, 2]"));
     const Tensor bad[] = {x, zeros({3, 3})};
     CHECK(starts(message<ShapeError>([&] { kernels::cat(bad, 0); }), "cat: part 1 has shape [3, 3]"));
     CHECK(starts(message<ShapeError>([&] { kernels::cat({}, 0); }), "cat: there is nothing to join"));

@@ -48,7 +48,9 @@ inline Tensor sample(const Shape& shape, DType type, Int salt = 1) {
   for (double& e : v) {
     state = state * 6364136223846793005ULL + 1442695040888963407ULL;
     const auto r = static_cast<Int>((state >> 33) % 13);
-    e = type == DType::uint8 ? static_cast<double>(r) : type == DType::boolean ? static_cast<double>(r % 2) : static_cast<double>(r - 6);
+    e = type == DType::uint8     ? static_cast<double>(r)
+        : type == DType::boolean ? static_cast<double>(r % 2)
+                                 : static_cast<double>(r - 6);
     if (is_floating(type)) e /= 2;
   }
   return kernels::cast(from(v, shape), type);

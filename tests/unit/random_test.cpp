@@ -11,7 +11,8 @@ TEST_CASE("random: Philox4x32-10 gives its published numbers") {
   using Words = std::array<std::uint32_t, 4>;
   constexpr std::uint32_t all = 0xffffffffU;
   CHECK(detail::philox4x32({0, 0, 0, 0}, {0, 0}) == Words{0x6627e8d5U, 0xe169c58dU, 0xbc57ac4cU, 0x9b00dbd8U});
-  CHECK(detail::philox4x32({all, all, all, all}, {all, all}) == Words{0x408f276dU, 0x41c83b0eU, 0xa20bc7c6U, 0x6d5451fdU});
+  CHECK(detail::philox4x32({all, all, all, all}, {all, all}) ==
+        Words{0x408f276dU, 0x41c83b0eU, 0xa20bc7c6U, 0x6d5451fdU});
   CHECK(detail::philox4x32({0x243f6a88U, 0x85a308d3U, 0x13198a2eU, 0x03707344U}, {0xa4093822U, 0x299f31d0U}) ==
         Words{0xd16cfe09U, 0x94fdccebU, 0x5001e420U, 0x24126ea1U});
 }
@@ -56,7 +57,8 @@ TEST_CASE("random: number i depends on the seed and i alone, at every level and 
   const auto bulk = values(rand({100}, 0, 1, DType::float64, many));
   for (const double v : bulk) REQUIRE(one.uniform() == v);
   Generator single{7, 3}, lot{7, 3};
-  for (const double v : values(randn({101}, 0, 1, DType::float64, lot))) REQUIRE(std::fabs(single.normal() - v) < 1e-12);
+  for (const double v : values(randn({101}, 0, 1, DType::float64, lot)))
+    REQUIRE(std::fabs(single.normal() - v) < 1e-12);
 }
 
 TEST_CASE("random: distributions have their moments and stay in their ranges") {
