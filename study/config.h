@@ -62,7 +62,7 @@ struct FusionConfig {
   std::int64_t width = 32;         ///< of the space that all modalities are brought into
   std::vector<std::int64_t> head;  ///< hidden layers between the fused features and the classes
   double dropout = 0.2;
-  std::int64_t hidden = 16;     ///< of the gate's own networks
+  std::int64_t hidden = 32;     ///< of the networks that make the weights
   double temperature = 1;       ///< of the softmax over modalities
   std::vector<double> weights;  ///< for `static`, one per modality
   Place place;

@@ -1,9 +1,15 @@
+#include <weft/fusion/fusion.h>
 #include <weft/study/config.h>
 
 namespace weft::study {
 
 const std::vector<std::string>& fusion_names() {
-  static const std::vector<std::string> names = {"concat", "late", "static", "softmax", "gate", "attention"};
+  // One modality alone is not a way to fuse: studies have baselines for that.
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all = fusion::names();
+    std::erase(all, "single");
+    return all;
+  }();
   return names;
 }
 
