@@ -31,7 +31,7 @@ Tensor decision_loss(const Tensor& logits, const Tensor& target, const LossOptio
       {.weight = options.class_weights, .label_smoothing = options.label_smoothing, .reduction = Reduction::none});
   LossOptions rest = options;
   rest.class_weights = Tensor();
-  const Tensor weighted = mean_loss(rows, target, rest, counts);
+  Tensor weighted = mean_loss(rows, target, rest, counts);
   if (!weighted.defined() || !options.class_weights.defined()) return weighted;
   const Tensor mean_weight =
       mean_loss(index_select(to(options.class_weights, rows.dtype()), 0, target), target, rest, counts);

@@ -227,10 +227,10 @@ TEST_CASE("fusion: gradients are right and reach every parameter") {
     CAPTURE(method.name);
     Fusion f = made(method.name);
     total(f, f(abc(two_left))).backward();
-    for (const auto& [name, p] : named_parameters(f)) {
-      CAPTURE(name);
-      REQUIRE(p.grad().defined());
-      CHECK(sum(abs(p.grad())).item() > 0);
+    for (const auto& each : named_parameters(f)) {
+      CAPTURE(each.first);
+      REQUIRE(each.second.grad().defined());
+      CHECK(sum(abs(each.second.grad())).item() > 0);
     }
     // Of the features (those of present rows) and of all parameters.
     std::vector<Tensor> inputs = abc(two_left, 0).features;
