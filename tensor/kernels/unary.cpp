@@ -63,12 +63,38 @@ WEFT_OWN(floor)
 WEFT_OWN(ceil)
 WEFT_OWN(trunc)
 WEFT_BOTH(round_, math::round_even(x))
-WEFT_BOTH(same_, x) WEFT_OWN(exp) WEFT_OWN(exp2) WEFT_OWN(expm1) WEFT_OWN(log) WEFT_OWN(log2) WEFT_OWN(log10)
-    WEFT_OWN(log1p) WEFT_OWN(sqrt) WEFT_BOTH(rsqrt_, T(1) / math::sqrt(x)) WEFT_BOTH(reciprocal_, T(1) / x)
-        WEFT_LIBRARY(sin) WEFT_LIBRARY(cos) WEFT_LIBRARY(tan) WEFT_LIBRARY(asin) WEFT_LIBRARY(acos) WEFT_LIBRARY(atan)
-            WEFT_LIBRARY(sinh) WEFT_LIBRARY(cosh) WEFT_LIBRARY(asinh) WEFT_LIBRARY(acosh) WEFT_LIBRARY(atanh)
-                WEFT_OWN(tanh) WEFT_OWN(sigmoid) WEFT_OWN(log_sigmoid) WEFT_OWN(softplus) WEFT_OWN(silu) WEFT_OWN(gelu)
-                    WEFT_OWN(gelu_tanh) WEFT_OWN(erf) WEFT_OWN(erfc) struct lgamma_ {
+WEFT_BOTH(same_, x)
+WEFT_OWN(exp)
+WEFT_OWN(exp2)
+WEFT_OWN(expm1)
+WEFT_OWN(log)
+WEFT_OWN(log2)
+WEFT_OWN(log10)
+WEFT_OWN(log1p)
+WEFT_OWN(sqrt)
+WEFT_BOTH(rsqrt_, T(1) / math::sqrt(x))
+WEFT_BOTH(reciprocal_, T(1) / x)
+WEFT_LIBRARY(sin)
+WEFT_LIBRARY(cos)
+WEFT_LIBRARY(tan)
+WEFT_LIBRARY(asin)
+WEFT_LIBRARY(acos)
+WEFT_LIBRARY(atan)
+WEFT_LIBRARY(sinh)
+WEFT_LIBRARY(cosh)
+WEFT_LIBRARY(asinh)
+WEFT_LIBRARY(acosh)
+WEFT_LIBRARY(atanh)
+WEFT_OWN(tanh)
+WEFT_OWN(sigmoid)
+WEFT_OWN(log_sigmoid)
+WEFT_OWN(softplus)
+WEFT_OWN(silu)
+WEFT_OWN(gelu)
+WEFT_OWN(gelu_tanh)
+WEFT_OWN(erf)
+WEFT_OWN(erfc)
+struct lgamma_ {
   WEFT_INLINE static double apply(double x) {
     int sign;  // lgamma itself writes a global
     return lgamma_r(x, &sign);
@@ -178,7 +204,11 @@ void WEFT_LEVELED(install_unary)(KernelTable& t) {
   WEFT_FLOATS(name)    \
   at(Unary::name)[2] = loop<name##_, Int>;
   WEFT_ALL(neg)
-  WEFT_ALL(abs) WEFT_ALL(sign) WEFT_ALL(square) WEFT_ALL(relu) at(Unary::sign)[0] = loop<sign_float_, float>;
+  WEFT_ALL(abs)
+  WEFT_ALL(sign)
+  WEFT_ALL(square)
+  WEFT_ALL(relu)
+  at(Unary::sign)[0] = loop<sign_float_, float>;
   at(Unary::sign)[1] = loop<sign_float_, double>;
   at(Unary::bitwise_not)[2] = loop<bitwise_not_, Int>;
   WEFT_FLOATS(floor)
@@ -190,19 +220,45 @@ void WEFT_LEVELED(install_unary)(KernelTable& t) {
   WEFT_FLOATS(exp2)
   WEFT_FLOATS(expm1)
   WEFT_FLOATS(log)
-  WEFT_FLOATS(log2) WEFT_FLOATS(log10) WEFT_FLOATS(log1p) WEFT_FLOATS(sqrt) WEFT_FLOATS(rsqrt) WEFT_FLOATS(reciprocal)
-      WEFT_FLOATS(sin) WEFT_FLOATS(cos) WEFT_FLOATS(tan) WEFT_FLOATS(asin) WEFT_FLOATS(acos) WEFT_FLOATS(atan)
-          WEFT_FLOATS(sinh) WEFT_FLOATS(cosh) WEFT_FLOATS(tanh) WEFT_FLOATS(asinh) WEFT_FLOATS(acosh) WEFT_FLOATS(atanh)
-              WEFT_FLOATS(sigmoid) WEFT_FLOATS(log_sigmoid) WEFT_FLOATS(softplus) WEFT_FLOATS(silu) WEFT_FLOATS(gelu)
-                  WEFT_FLOATS(gelu_tanh) WEFT_FLOATS(erf) WEFT_FLOATS(erfc) WEFT_FLOATS(lgamma) WEFT_FLOATS(digamma)
-                      at(Unary::sin)[0] = trigonometric<0>;
+  WEFT_FLOATS(log2)
+  WEFT_FLOATS(log10)
+  WEFT_FLOATS(log1p)
+  WEFT_FLOATS(sqrt)
+  WEFT_FLOATS(rsqrt)
+  WEFT_FLOATS(reciprocal)
+  WEFT_FLOATS(sin)
+  WEFT_FLOATS(cos)
+  WEFT_FLOATS(tan)
+  WEFT_FLOATS(asin)
+  WEFT_FLOATS(acos)
+  WEFT_FLOATS(atan)
+  WEFT_FLOATS(sinh)
+  WEFT_FLOATS(cosh)
+  WEFT_FLOATS(tanh)
+  WEFT_FLOATS(asinh)
+  WEFT_FLOATS(acosh)
+  WEFT_FLOATS(atanh)
+  WEFT_FLOATS(sigmoid)
+  WEFT_FLOATS(log_sigmoid)
+  WEFT_FLOATS(softplus)
+  WEFT_FLOATS(silu)
+  WEFT_FLOATS(gelu)
+  WEFT_FLOATS(gelu_tanh)
+  WEFT_FLOATS(erf)
+  WEFT_FLOATS(erfc)
+  WEFT_FLOATS(lgamma)
+  WEFT_FLOATS(digamma)
+  at(Unary::sin)[0] = trigonometric<0>;
   at(Unary::cos)[0] = trigonometric<1>;
 #define WEFT_TEST(name, integer)                   \
   at(Unary::name)[0] = test_loop<name##_, float>;  \
   at(Unary::name)[1] = test_loop<name##_, double>; \
   at(Unary::name)[2] = test_loop<integer##_, Int>;
   WEFT_TEST(logical_not, logical_not)
-  WEFT_TEST(isnan, never) WEFT_TEST(isinf, never) WEFT_TEST(isfinite, always) t.clamp[0] = clamp<float>;
+  WEFT_TEST(isnan, never)
+  WEFT_TEST(isinf, never)
+  WEFT_TEST(isfinite, always)
+  t.clamp[0] = clamp<float>;
   t.clamp[1] = clamp<double>;
   t.clamp[2] = clamp<Int>;
 }
