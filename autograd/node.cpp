@@ -147,9 +147,9 @@ Node* make_node(const Call& call, const Inputs& inputs, std::span<Tensor> output
 const Tensor& Saved::checked(std::size_t at, const char* what, int place) const {
   const SavedTensor& s = node_.saved[at];
   if (s.value.defined() && s.value.body().storage->version != s.version)
-    throw GradError(text(node_.name, ": ", what, " ", place, " was changed in place after it was saved for backward (version ",
-                         s.version, " then, ", s.value.body().storage->version,
-                         " now)\n  help: change a copy, or change it after backward"));
+    throw GradError(text(node_.name, ": ", what, " ", place,
+                         " was changed in place after it was saved for backward (version ", s.version, " then, ",
+                         s.value.body().storage->version, " now)\n  help: change a copy, or change it after backward"));
   return s.value;
 }
 
@@ -167,7 +167,8 @@ const Tensor& Saved::output(int place) const {
   if (place < 0 || at >= node_.first_kept)
     throw GradError(text(node_.name, ": its rule asks for output ", place, ", which the call does not save"));
   const Tensor& plain = checked(at, "output", place);
-  if (!grad_enabled() || !is_floating(plain.dtype()) || static_cast<std::size_t>(place) >= connected_.size()) return plain;
+  if (!grad_enabled() || !is_floating(plain.dtype()) || static_cast<std::size_t>(place) >= connected_.size())
+    return plain;
   Tensor& y = connected_[static_cast<std::size_t>(place)];
   if (!y.defined()) {
     y = detach(plain);
@@ -182,7 +183,8 @@ const Tensor& Saved::output(int place) const {
 const Tensor& Saved::kept(int place) const {
   const std::size_t at = node_.first_kept + static_cast<std::size_t>(place);
   if (place < 0 || at >= node_.saved_count)
-    throw GradError(text(node_.name, ": its rule asks for extra ", place, ", of ", node_.saved_count - node_.first_kept));
+    throw GradError(
+        text(node_.name, ": its rule asks for extra ", place, ", of ", node_.saved_count - node_.first_kept));
   return checked(at, "extra", place);
 }
 
@@ -220,7 +222,8 @@ Tensor Tensor::grad() const {
 void Tensor::set_grad(const Tensor& gradient) {
   Node* node = static_cast<Node*>(body().slot);
   if (!node || !node->is_leaf())
-    throw GradError("set_grad: the tensor is not a leaf that requires a gradient\n  help: call set_requires_grad() first");
+    throw GradError(
+        "set_grad: the tensor is not a leaf that requires a gradient\n  help: call set_requires_grad() first");
   if (gradient.defined() && !(gradient.shape() == shape()))
     throw ShapeError(text("set_grad: the gradient is ", gradient.shape(), ", the tensor ", shape()));
   static_cast<Leaf*>(node)->gradient = gradient;

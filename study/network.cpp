@@ -80,8 +80,9 @@ class Network final : public Method {
     return fitted;
   }
 
-  static fusion::Classifier make_network(const Study& study, const std::string& fusion, const std::vector<std::int64_t>& widths,
-                                         std::int64_t classes, const std::string& single) {
+  static fusion::Classifier make_network(const Study& study, const std::string& fusion,
+                                         const std::vector<std::int64_t>& widths, std::int64_t classes,
+                                         const std::string& single) {
     fusion::ClassifierOptions o;
     for (std::size_t m = 0; m < study.modalities.size(); ++m) {
       const ModalityConfig& modality = study.modalities[m];
@@ -151,8 +152,8 @@ std::unique_ptr<Fitted> load_fitted(const Study& study, const std::string& fusio
   }
   constexpr std::size_t most = 1000;
   if (widths.size() != study.modalities.size() || count < 1 || count > most)
-    throw FileError(text("load: ", path, " holds ", count, " networks of ", widths.size(), " modalities, the study has ",
-                         study.modalities.size()));
+    throw FileError(text("load: ", path, " holds ", count, " networks of ", widths.size(),
+                         " modalities, the study has ", study.modalities.size()));
   auto networks = repeat(count, [&] { return Network::make_network(study, fusion, widths, classes, {}); });
   load(networks, path);
   return std::make_unique<FittedNetwork>(std::move(networks), widths, classes);

@@ -16,8 +16,8 @@
 #include <weft/optim/schedule.h>
 #include <weft/study/compare.h>
 #include <weft/study/interrupt.h>
-#include <weft/tensor/kernels.h>
 #include <weft/tensor/create.h>
+#include <weft/tensor/kernels.h>
 
 namespace weft::study {
 namespace {
@@ -29,8 +29,10 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, std::vect
     return std::make_unique<optim::Sgd>(
         std::move(parameters), optim::SgdOptions{.lr = c.lr, .momentum = c.momentum, .weight_decay = c.weight_decay});
   if (c.optimizer == "adam")
-    return std::make_unique<optim::Adam>(std::move(parameters), optim::AdamOptions{.lr = c.lr, .weight_decay = c.weight_decay});
-  return std::make_unique<optim::AdamW>(std::move(parameters), optim::AdamWOptions{.lr = c.lr, .weight_decay = c.weight_decay});
+    return std::make_unique<optim::Adam>(std::move(parameters),
+                                         optim::AdamOptions{.lr = c.lr, .weight_decay = c.weight_decay});
+  return std::make_unique<optim::AdamW>(std::move(parameters),
+                                        optim::AdamWOptions{.lr = c.lr, .weight_decay = c.weight_decay});
 }
 
 /// The learning rate of an epoch (from 0): set anew each time, so that nothing needs to be remembered.
@@ -71,7 +73,8 @@ std::vector<std::int64_t> chosen(const std::vector<std::int64_t>& values, const 
 Json of(const Generator& g) { return {g.seed, g.offset}; }
 Generator generator_of(const Json& j) { return {j.at(0).get<std::uint64_t>(), j.at(1).get<std::uint64_t>()}; }
 Json of(const Curve& c) {
-  return {{"train_loss", c.train_loss}, {"validation_loss", c.validation_loss}, {"validation_score", c.validation_score}};
+  return {
+      {"train_loss", c.train_loss}, {"validation_loss", c.validation_loss}, {"validation_score", c.validation_score}};
 }
 Curve curve_of(const Json& j) {
   return {j.at("train_loss").get<std::vector<double>>(), j.at("validation_loss").get<std::vector<double>>(),
@@ -196,7 +199,8 @@ void Training::train_fold(std::size_t k, const data::Split& split) {
 }
 
 std::string Training::fingerprint() const {
-  return text(task_.seed, ' ', labels_.size(), ' ', task_.classes, ' ', config_.epochs, ' ', config_.batch, ' ', config_.lr);
+  return text(task_.seed, ' ', labels_.size(), ' ', task_.classes, ' ', config_.epochs, ' ', config_.batch, ' ',
+              config_.lr);
 }
 
 void Training::save(const Fold& fold) const {
@@ -208,18 +212,12 @@ void Training::save(const Fold& fold) const {
   add("net.", fold.net);
   add("best.", fold.best);
   for (auto& [name, x] : fold.optimizer->state()) file.tensors.emplace_back("optimizer." + name, x);
-  const Json about{{"training", fingerprint()},
-                   {"done", networks.size()},
-                   {"epoch", fold.epoch},
-                   {"default_generator", of(default_generator())},
-                   {"damage", of(fold.damage)},
-                   {"best_score", fold.best_score},
-                   {"best_loss", fold.best_loss},
-                   {"best_epoch", fold.best_epoch},
-                   {"curve", of(fold.curve)},
-                   {"first_curve", of(curve)},
-                   {"judged", judged_},
-                   {"held_out", held_out_}};
+  const Json about{{"training", fingerprint()},   {"done", networks.size()},
+                   {"epoch", fold.epoch},         {"default_generator", of(default_generator())},
+                   {"damage", of(fold.damage)},   {"best_score", fold.best_score},
+                   {"best_loss", fold.best_loss}, {"best_epoch", fold.best_epoch},
+                   {"curve", of(fold.curve)},     {"first_curve", of(curve)},
+                   {"judged", judged_},           {"held_out", held_out_}};
   file.metadata["weft"] = about.dump();
   save_tensors(task_.checkpoint, file);
 }

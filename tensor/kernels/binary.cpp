@@ -234,15 +234,15 @@ void WEFT_LEVELED(install_binary)(KernelTable& t) {
   at(Binary::name)[2] = loop<name##_, Int, std::uint8_t>;
   WEFT_ALL(add, loop)
   WEFT_ALL(sub, loop)
-  WEFT_ALL(mul, loop) WEFT_FLOATS(div, loop) WEFT_ALL(floor_divide, heavy_loop) WEFT_ALL(remainder, heavy_loop)
-      WEFT_ALL(fmod, heavy_loop) WEFT_ALL(pow, heavy_loop) WEFT_ALL(maximum, loop) WEFT_ALL(minimum, loop)
-          WEFT_FLOATS(atan2, heavy_loop) WEFT_FLOATS(hypot, heavy_loop) WEFT_FLOATS(copysign, loop)
-              WEFT_INTEGERS(bitwise_and) WEFT_INTEGERS(bitwise_or) WEFT_INTEGERS(bitwise_xor) WEFT_TESTS(logical_and)
-                  WEFT_TESTS(logical_or) WEFT_TESTS(logical_xor) WEFT_TESTS(eq) WEFT_TESTS(ne) WEFT_TESTS(lt)
-                      WEFT_TESTS(le) WEFT_TESTS(gt) WEFT_TESTS(ge) WEFT_FLOATS(relu_grad, loop)
-                          WEFT_FLOATS(sigmoid_grad, loop) WEFT_FLOATS(tanh_grad, loop) WEFT_FLOATS(gelu_grad, loop)
-                              WEFT_FLOATS(gelu_tanh_grad, loop) WEFT_FLOATS(silu_grad, loop)
-                                  WEFT_FLOATS(softplus_grad, loop) t.axpy[0] = axpy<float>;
+  WEFT_ALL(mul, loop)
+  WEFT_FLOATS(div, loop) WEFT_ALL(floor_divide, heavy_loop) WEFT_ALL(remainder, heavy_loop) WEFT_ALL(fmod, heavy_loop)
+      WEFT_ALL(pow, heavy_loop) WEFT_ALL(maximum, loop) WEFT_ALL(minimum, loop) WEFT_FLOATS(atan2, heavy_loop)
+          WEFT_FLOATS(hypot, heavy_loop) WEFT_FLOATS(copysign, loop) WEFT_INTEGERS(bitwise_and)
+              WEFT_INTEGERS(bitwise_or) WEFT_INTEGERS(bitwise_xor) WEFT_TESTS(logical_and) WEFT_TESTS(logical_or)
+                  WEFT_TESTS(logical_xor) WEFT_TESTS(eq) WEFT_TESTS(ne) WEFT_TESTS(lt) WEFT_TESTS(le) WEFT_TESTS(gt)
+                      WEFT_TESTS(ge) WEFT_FLOATS(relu_grad, loop) WEFT_FLOATS(sigmoid_grad, loop)
+                          WEFT_FLOATS(tanh_grad, loop) WEFT_FLOATS(gelu_grad, loop) WEFT_FLOATS(gelu_tanh_grad, loop)
+                              WEFT_FLOATS(silu_grad, loop) WEFT_FLOATS(softplus_grad, loop) t.axpy[0] = axpy<float>;
   t.axpy[1] = axpy<double>;
 }
 

@@ -61,8 +61,9 @@ struct bitwise_not_ {
 };
 WEFT_OWN(floor)
 WEFT_OWN(ceil)
-WEFT_OWN(trunc) WEFT_BOTH(round_, math::round_even(x)) WEFT_BOTH(same_, x) WEFT_OWN(exp) WEFT_OWN(exp2) WEFT_OWN(expm1)
-    WEFT_OWN(log) WEFT_OWN(log2) WEFT_OWN(log10) WEFT_OWN(log1p) WEFT_OWN(sqrt) WEFT_BOTH(rsqrt_, T(1) / math::sqrt(x))
+WEFT_OWN(trunc)
+WEFT_BOTH(round_, math::round_even(x)) WEFT_BOTH(same_, x) WEFT_OWN(exp) WEFT_OWN(exp2) WEFT_OWN(expm1) WEFT_OWN(log)
+    WEFT_OWN(log2) WEFT_OWN(log10) WEFT_OWN(log1p) WEFT_OWN(sqrt) WEFT_BOTH(rsqrt_, T(1) / math::sqrt(x))
         WEFT_BOTH(reciprocal_, T(1) / x) WEFT_LIBRARY(sin) WEFT_LIBRARY(cos) WEFT_LIBRARY(tan) WEFT_LIBRARY(asin)
             WEFT_LIBRARY(acos) WEFT_LIBRARY(atan) WEFT_LIBRARY(sinh) WEFT_LIBRARY(cosh) WEFT_LIBRARY(asinh)
                 WEFT_LIBRARY(acosh) WEFT_LIBRARY(atanh) WEFT_OWN(tanh) WEFT_OWN(sigmoid) WEFT_OWN(log_sigmoid)
@@ -182,16 +183,18 @@ void WEFT_LEVELED(install_unary)(KernelTable& t) {
   at(Unary::bitwise_not)[2] = loop<bitwise_not_, Int>;
   WEFT_FLOATS(floor)
   WEFT_FLOATS(ceil)
-  WEFT_FLOATS(round) WEFT_FLOATS(trunc) at(Unary::floor)[2] = at(Unary::ceil)[2] = at(Unary::round)[2] =
-      at(Unary::trunc)[2] = loop<same_, Int>;
+  WEFT_FLOATS(round)
+  WEFT_FLOATS(trunc) at(Unary::floor)[2] = at(Unary::ceil)[2] = at(Unary::round)[2] = at(Unary::trunc)[2] =
+      loop<same_, Int>;
   WEFT_FLOATS(exp)
   WEFT_FLOATS(exp2)
-  WEFT_FLOATS(expm1) WEFT_FLOATS(log) WEFT_FLOATS(log2) WEFT_FLOATS(log10) WEFT_FLOATS(log1p) WEFT_FLOATS(sqrt)
-      WEFT_FLOATS(rsqrt) WEFT_FLOATS(reciprocal) WEFT_FLOATS(sin) WEFT_FLOATS(cos) WEFT_FLOATS(tan) WEFT_FLOATS(asin)
-          WEFT_FLOATS(acos) WEFT_FLOATS(atan) WEFT_FLOATS(sinh) WEFT_FLOATS(cosh) WEFT_FLOATS(tanh) WEFT_FLOATS(asinh)
-              WEFT_FLOATS(acosh) WEFT_FLOATS(atanh) WEFT_FLOATS(sigmoid) WEFT_FLOATS(log_sigmoid) WEFT_FLOATS(softplus)
-                  WEFT_FLOATS(silu) WEFT_FLOATS(gelu) WEFT_FLOATS(gelu_tanh) WEFT_FLOATS(erf) WEFT_FLOATS(erfc)
-                      WEFT_FLOATS(lgamma) WEFT_FLOATS(digamma) at(Unary::sin)[0] = trigonometric<0>;
+  WEFT_FLOATS(expm1)
+  WEFT_FLOATS(log) WEFT_FLOATS(log2) WEFT_FLOATS(log10) WEFT_FLOATS(log1p) WEFT_FLOATS(sqrt) WEFT_FLOATS(rsqrt)
+      WEFT_FLOATS(reciprocal) WEFT_FLOATS(sin) WEFT_FLOATS(cos) WEFT_FLOATS(tan) WEFT_FLOATS(asin) WEFT_FLOATS(acos)
+          WEFT_FLOATS(atan) WEFT_FLOATS(sinh) WEFT_FLOATS(cosh) WEFT_FLOATS(tanh) WEFT_FLOATS(asinh) WEFT_FLOATS(acosh)
+              WEFT_FLOATS(atanh) WEFT_FLOATS(sigmoid) WEFT_FLOATS(log_sigmoid) WEFT_FLOATS(softplus) WEFT_FLOATS(silu)
+                  WEFT_FLOATS(gelu) WEFT_FLOATS(gelu_tanh) WEFT_FLOATS(erf) WEFT_FLOATS(erfc) WEFT_FLOATS(lgamma)
+                      WEFT_FLOATS(digamma) at(Unary::sin)[0] = trigonometric<0>;
   at(Unary::cos)[0] = trigonometric<1>;
 #define WEFT_TEST(name, integer)                   \
   at(Unary::name)[0] = test_loop<name##_, float>;  \
