@@ -100,10 +100,11 @@ void random_fill(const Tensor& dst, Distribution distribution, double a, double 
 // ---- optimiser steps, in place on float32 or float64 tensors of one shape, contiguous or not
 struct AdamStep {
   double lr, beta1, beta2, eps, weight_decay;
-  bool decoupled;  ///< AdamW: the decay shrinks the parameter itself instead of joining the gradient
+  bool decoupled;     ///< AdamW: the decay shrinks the parameter itself instead of joining the gradient
   std::int64_t step;  ///< counts from 1
 };
-void adam(const Tensor& parameter, const Tensor& gradient, const Tensor& first, const Tensor& second, const AdamStep& s);
+void adam(const Tensor& parameter, const Tensor& gradient, const Tensor& first, const Tensor& second,
+          const AdamStep& s);
 struct SgdStep {
   double lr, momentum, dampening, weight_decay;
   bool nesterov;
