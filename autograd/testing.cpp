@@ -102,7 +102,8 @@ class Check {
   /// J u for output k and input i, and how far it may be off.
   Difference difference(std::size_t k, std::size_t i, const Numbers& u) const {
     const double h = options_.step;
-    const Numbers p1 = moved(k, i, u, h), m1 = moved(k, i, u, -h), p2 = moved(k, i, u, 2 * h), m2 = moved(k, i, u, -2 * h);
+    const Numbers p1 = moved(k, i, u, h), m1 = moved(k, i, u, -h), p2 = moved(k, i, u, 2 * h),
+                  m2 = moved(k, i, u, -2 * h);
     Difference d{Numbers(p1.size()), Numbers(p1.size())};
     for (std::size_t r = 0; r < p1.size(); ++r) {
       const double near = (p1[r] - m1[r]) / (2 * h), far = (p2[r] - m2[r]) / (4 * h);
@@ -140,11 +141,11 @@ class Check {
       const Tensor& x = wanted[j];
       if (!result[j].defined()) result[j] = zeros(x.shape(), x.dtype());
       if (!(result[j].shape() == x.shape()))
-        return failure(text(op_, ": input ", moved_[j], " is ", x.shape(), ", the rule of output ", k, " gives it a gradient of shape ",
-                            result[j].shape()));
+        return failure(text(op_, ": input ", moved_[j], " is ", x.shape(), ", the rule of output ", k,
+                            " gives it a gradient of shape ", result[j].shape()));
       if (result[j].dtype() != x.dtype())
-        return failure(text(op_, ": input ", moved_[j], " is ", x.dtype(), ", the rule of output ", k, " gives it a gradient of type ",
-                            result[j].dtype()));
+        return failure(text(op_, ": input ", moved_[j], " is ", x.dtype(), ", the rule of output ", k,
+                            " gives it a gradient of type ", result[j].dtype()));
     }
     return {};
   }
@@ -199,11 +200,12 @@ class Check {
           worst.index = place(from_shape, c);
           worst.expected = d.value[at];
           worst.actual = ruled;
-          worst.message = text(op_, ": the derivative of output ", k, " at ", place(shape, r), " by input ", moved_[j], " at ",
-                               worst.index, " is ", number(ruled), " by the rule, ", number(d.value[at]),
-                               rough ? " by differences, which are not to be trusted: the function is not smooth here (off by up to "
-                                     : " by differences (off by up to ",
-                               number(d.error[at]), ")");
+          worst.message = text(
+              op_, ": the derivative of output ", k, " at ", place(shape, r), " by input ", moved_[j], " at ",
+              worst.index, " is ", number(ruled), " by the rule, ", number(d.value[at]),
+              rough ? " by differences, which are not to be trusted: the function is not smooth here (off by up to "
+                    : " by differences (off by up to ",
+              number(d.error[at]), ")");
         }
       }
       if (!worst) {
@@ -229,12 +231,12 @@ class Check {
         for (std::size_t r = 0; r < v.size(); ++r) projected.error[0] += std::abs(v[r]) * diff.error[r];
         const bool rough = unreliable(projected, 0);
         if (!rough && close(ruled, expected)) continue;
-        Report r = failure(text(op_, ": the derivative of output ", k, " of shape ", shape, " by input ", moved_[j], " of shape ",
-                                inputs_[moved_[j]].shape(), ", projected at random, is ", number(ruled), " by the rule, ",
-                                number(expected),
-                                rough ? " by differences, which are not to be trusted: the function is not smooth here (off by up to "
-                                      : " by differences (off by up to ",
-                                number(projected.error[0]), ")"));
+        Report r = failure(text(
+            op_, ": the derivative of output ", k, " of shape ", shape, " by input ", moved_[j], " of shape ",
+            inputs_[moved_[j]].shape(), ", projected at random, is ", number(ruled), " by the rule, ", number(expected),
+            rough ? " by differences, which are not to be trusted: the function is not smooth here (off by up to "
+                  : " by differences (off by up to ",
+            number(projected.error[0]), ")"));
         r.expected = expected;
         r.actual = ruled;
         r.count = 1;
@@ -292,9 +294,12 @@ Report allclose(const Tensor& actual, const Tensor& expected, const Tolerance& t
   if (!actual.defined() || !expected.defined())
     return actual.defined() == expected.defined()
                ? Report{}
-               : failure(actual.defined() ? "a tensor, expected an undefined one" : "an undefined tensor");
-  if (actual.dtype() != expected.dtype()) return failure(text("type ", actual.dtype(), ", expected ", expected.dtype()));
-  if (!(actual.shape() == expected.shape())) return failure(text("shape ", actual.shape(), ", expected ", expected.shape()));
+               : failure(actual.defined() ? "a tensor, expected an undefined one"
+                                          : "an undefined tensor, expected a tensor");
+  if (actual.dtype() != expected.dtype())
+    return failure(text("type ", actual.dtype(), ", expected ", expected.dtype()));
+  if (!(actual.shape() == expected.shape()))
+    return failure(text("shape ", actual.shape(), ", expected ", expected.shape()));
   const Numbers a = to_vector<double>(actual), e = to_vector<double>(expected);
   Report worst;
   double worst_factor = 0;
@@ -312,8 +317,8 @@ Report allclose(const Tensor& actual, const Tensor& expected, const Tolerance& t
     worst.actual = a[i];
   }
   if (!worst)
-    worst.message = text(worst.count, " of ", a.size(), " entries differ; the worst at ", worst.index, ": ", number(worst.actual),
-                         ", expected ", number(worst.expected));
+    worst.message = text(worst.count, " of ", a.size(), " entries differ; the worst at ", worst.index, ": ",
+                         number(worst.actual), ", expected ", number(worst.expected));
   return worst;
 }
 
@@ -326,7 +331,8 @@ Report gradgradcheck(const Function& function, const std::vector<Tensor>& inputs
   for (const Tensor& x : inputs) chosen |= x.requires_grad();
   std::vector<std::size_t> moved;
   for (std::size_t i = 0; i < inputs.size(); ++i)
-    if (inputs[i].defined() && is_floating(inputs[i].dtype()) && (!chosen || inputs[i].requires_grad())) moved.push_back(i);
+    if (inputs[i].defined() && is_floating(inputs[i].dtype()) && (!chosen || inputs[i].requires_grad()))
+      moved.push_back(i);
 
   // The gradients are a function of the inputs and of one more input per output, its gradient.
   Generator generator{options.seed + 1, 0};
@@ -368,11 +374,14 @@ Report gradgradcheck(const Function& function, const std::vector<Tensor>& inputs
 
   const Tensors plain = gradients(all, false), recorded = gradients(all, true);
   for (std::size_t j = 0; j < plain.size(); ++j)
-    if (Report r = allclose(recorded[j], plain[j], {.atol = options.atol, .rtol = options.rtol, .equal_nan = true}); !r) {
+    if (Report r = allclose(recorded[j], plain[j], {.atol = options.atol, .rtol = options.rtol, .equal_nan = true});
+        !r) {
       r.message = text("gradgradcheck: the gradient of input ", moved[j], " differs when it is recorded: ", r.message);
       return r;
     }
-  return Check("gradgradcheck", [&](const Tensors& in) { return gradients(in, true); }, all, options).run();
+  return Check(
+             "gradgradcheck", [&](const Tensors& in) { return gradients(in, true); }, all, options)
+      .run();
 }
 
 const char* name(Layout layout) noexcept {

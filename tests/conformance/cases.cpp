@@ -14,7 +14,8 @@ Suite::Suite(const std::string& folder, const std::string& name) : name_(name) {
   Json file = Json::parse(in, nullptr, false);
   if (file.is_discarded() || !file.contains("cases")) throw FileError("conformance: " + path + " holds no cases");
   for (Json& each : file["cases"]) cases_.push_back(std::move(each));
-  for (auto& [key, value] : load_tensors(folder + "/" + name + ".safetensors").tensors) tensors_.emplace(key, std::move(value));
+  for (auto& [key, value] : load_tensors(folder + "/" + name + ".safetensors").tensors)
+    tensors_.emplace(key, std::move(value));
 }
 
 const Tensor& Suite::tensor(const std::string& key) const {
@@ -26,7 +27,8 @@ const Tensor& Suite::tensor(const std::string& key) const {
 void expect_close(const Tensor& actual, const Tensor& expected, const Json& one_case, const std::string& what) {
   const Json& tolerance = one_case.at("tolerance");
   const testing::Report report = testing::allclose(
-      actual, expected, {.atol = tolerance.at(0).get<double>(), .rtol = tolerance.at(1).get<double>(), .equal_nan = true});
+      actual, expected,
+      {.atol = tolerance.at(0).get<double>(), .rtol = tolerance.at(1).get<double>(), .equal_nan = true});
   if (!report) throw Mismatch(what + ": " + report.message);
 }
 

@@ -4,8 +4,8 @@
 
 #include "cases.h"
 
-/// conformance DIR [--only TEXT] [--verbose]: runs every case of a folder of golden form (docs of tests/golden) whose id
-/// contains TEXT. A line per operation, then its first failures; the last line is "N passed, N failed, N skipped".
+/// conformance DIR [--only TEXT] [--verbose]: runs every case of a folder of golden form (docs of tests/golden) whose
+/// id contains TEXT. A line per operation, then its first failures; the last line is "N passed, N failed, N skipped".
 /// Exit status 1 if any failed, 2 for wrong usage or an unreadable folder.
 namespace weft::tests {
 namespace {
@@ -19,7 +19,7 @@ struct Kind {
   Runner run;
 };
 constexpr Kind kinds[] = {
-    {"ops", "op", run_operation},   {"modules", "module", nullptr}, {"graphs", "module", nullptr},
+    {"ops", "op", run_operation},    {"modules", "module", nullptr}, {"graphs", "module", nullptr},
     {"optim", "optimizer", nullptr}, {"metrics", "metric", nullptr},
 };
 
@@ -47,8 +47,8 @@ void run_case(const Kind& kind, const Suite& suite, const Json& one_case, Score&
 
 void print(const std::string& suite, const Scores& scores, bool verbose) {
   for (const auto& [name, score] : scores) {
-    std::cout << suite << ' ' << name << ": " << score.passed << " passed, " << score.failed << " failed, " << score.skipped
-              << " skipped" << (score.skipped ? " (not in weft yet)" : "") << '\n';
+    std::cout << suite << ' ' << name << ": " << score.passed << " passed, " << score.failed << " failed, "
+              << score.skipped << " skipped" << (score.skipped ? " (not in weft yet)" : "") << '\n';
     const std::size_t shown = verbose ? score.failures.size() : std::min<std::size_t>(3, score.failures.size());
     for (std::size_t i = 0; i < shown; ++i) std::cout << "  " << score.failures[i] << '\n';
     if (shown < score.failures.size()) std::cout << "  and " << score.failures.size() - shown << " more\n";

@@ -4,8 +4,8 @@
 #include <weft/autograd/grad.h>
 #include <weft/tensor/kernels.h>
 
+#include <weft/tests/ops/record.h>
 #include "cases.h"
-#include "record.h"
 
 namespace weft::tests {
 namespace {
@@ -118,7 +118,8 @@ void check_gradients(const Suite& suite, const Json& one_case, const Outputs& ou
   if (!from.empty()) backward(from, cotangents);
   for (const auto& [key, wanted] : one_case.at("grads").items()) {
     const auto leaf = arguments.leaves().find(key);
-    if (leaf == arguments.leaves().end()) throw FileError("conformance: a gradient of " + key + ", which is no argument");
+    if (leaf == arguments.leaves().end())
+      throw FileError("conformance: a gradient of " + key + ", which is no argument");
     const Tensor& x = leaf->second;
     const Tensor dx = x.grad().defined() ? x.grad() : zeros(x.shape(), x.dtype());
     expect_close(dx, wanted.is_null() ? zeros(x.shape(), x.dtype()) : suite.tensor(wanted.get<std::string>()), one_case,
@@ -135,8 +136,7 @@ Outcome run_operation(const Suite& suite, const Json& one_case) {
   const Args args(entry->signature, arguments.call(one_case));
   const Outputs outputs = entry->record->call(args);
   const Json& expected = one_case.at("outputs");
-  if (outputs.size() != expected.size())
-    throw Mismatch(text(outputs.size(), " outputs, expected ", expected.size()));
+  if (outputs.size() != expected.size()) throw Mismatch(text(outputs.size(), " outputs, expected ", expected.size()));
   for (std::size_t k = 0; k < expected.size(); ++k) {
     if (expected[k].is_null()) continue;
     const Tensor& wanted = suite.tensor(expected[k].get<std::string>());

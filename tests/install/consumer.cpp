@@ -1,10 +1,7 @@
 // Built against the installed copy with nothing but pkg-config's flags.
 #include <iostream>
 
-#include <weft/autograd/ops.h>
-#include <weft/layers/basic.h>
-#include <weft/optim/optimizer.h>
-#include <weft/tensor/create.h>
+#include <weft/weft.h>
 
 struct Net {
   weft::Linear hidden{2, 8}, out{8, 1};

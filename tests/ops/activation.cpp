@@ -59,9 +59,10 @@ const Family activations{
            .types = {DType::bfloat16, DType::int32, DType::boolean}},
     Record{.name = "gelu",
            .torch = {"nn.functional.gelu(input, approximate='none')"},
-           .call = [](const Args& a) {
-             return a.word("approximate") == "tanh" ? gelu_tanh(a.tensor("input")) : gelu(a.tensor("input"));
-           },
+           .call =
+               [](const Args& a) {
+                 return a.word("approximate") == "tanh" ? gelu_tanh(a.tensor("input")) : gelu(a.tensor("input"));
+               },
            .samples = WEFT_SAMPLES_OF_ONE("x"),
            .reference = [](double x) { return x * normal_below(x); }},
     Record{.name = "gelu_tanh",
@@ -94,40 +95,43 @@ const Family activations{
            .call = unary(log_sigmoid),
            .samples = {"x(3, 4)", "x()", "x(0, 3)", "tensor([-800, -30, 30, 800])"},
            .reference = [](double x) { return x < 0 ? x - std::log1p(std::exp(x)) : -std::log1p(std::exp(-x)); }},
-    Record{.name = "softmax",
-           .torch = {"softmax(input, dim, dtype=None)", "nn.functional.softmax(input, dim)"},
-           .call = [](const Args& a) { return softmax(a.tensor("input"), a.axis("dim")); },
-           .samples = {"x(3, 4), 1", "x(3, 4), 0", "x(2, 3, 4), -2", "x(0, 3), 1", "x(3, 0), 1", "x(), 0", "x(2, 70), -1"},
-           .reference = [](const Args& a) { return along(a.tensor("input"), a.axis("dim"), softmax_of); },
-           .errors = {{"x(3, 4), 2",
-                       "ShapeError: softmax: axis 2 is out of range for 2 axes\n  help: choose an axis from -2 to 1"}}},
+    Record{
+        .name = "softmax",
+        .torch = {"softmax(input, dim, dtype=None)", "nn.functional.softmax(input, dim)"},
+        .call = [](const Args& a) { return softmax(a.tensor("input"), a.axis("dim")); },
+        .samples = {"x(3, 4), 1", "x(3, 4), 0", "x(2, 3, 4), -2", "x(0, 3), 1", "x(3, 0), 1", "x(), 0", "x(2, 70), -1"},
+        .reference = [](const Args& a) { return along(a.tensor("input"), a.axis("dim"), softmax_of); },
+        .errors = {{"x(3, 4), 2",
+                    "ShapeError: softmax: axis 2 is out of range for 2 axes\n  help: choose an axis from -2 to 1"}}},
     Record{.name = "log_softmax",
            .torch = {"log_softmax(input, dim, dtype=None)", "nn.functional.log_softmax(input, dim)"},
            .call = [](const Args& a) { return log_softmax(a.tensor("input"), a.axis("dim")); },
            .samples = {"x(3, 4), 1", "x(3, 4), 0", "x(2, 3, 4), -2", "x(0, 3), 1", "x(), 0", "x(2, 70), -1"},
            .reference = [](const Args& a) { return along(a.tensor("input"), a.axis("dim"), log_softmax_of); },
-           .errors = {{"x(3), -2",
-                       "ShapeError: log_softmax: axis -2 is out of range for 1 axis\n  help: choose an axis from -1 to 0"}}},
-    Record{.name = "masked_softmax",
-           .weft = "masked_softmax(input, mask, axis)",
-           .call = [](const Args& a) { return masked_softmax(a.tensor("input"), a.tensor("mask"), a.axis("axis")); },
-           .samples = {"x(2, 3), tensor([[1, 0, 1], [0, 0, 0]], 'bool'), 1", "x(4, 3), mask(3), -1", "x(4, 3), mask(4, 1), 0",
-                       "x(0, 3), mask(3), 1"},
-           .reference =
-               [](const Args& a) {
-                 // The mask travels as NaN, which no sample holds.
-                 const Tensor x = a.tensor("input");
-                 const Tensor hidden = where(a.tensor("mask"), x, scalar(std::nan(""), DType::float64));
-                 return along(hidden, a.axis("axis"), [](const Line& line) {
-                   double sum = 0;
-                   for (const double v : line) sum += std::isnan(v) ? 0 : std::exp(v);
-                   Line y;
-                   for (const double v : line) y.push_back(std::isnan(v) ? 0 : std::exp(v) / sum);
-                   return y;
-                 });
-               },
-           .errors = {{"x(2, 3), x(3), 1",
-                       "DtypeError: where: the condition is float64\n  help: make it bool, as in where(gt(x, 0), a, b)"}}},
+           .errors =
+               {{"x(3), -2",
+                 "ShapeError: log_softmax: axis -2 is out of range for 1 axis\n  help: choose an axis from -1 to 0"}}},
+    Record{
+        .name = "masked_softmax",
+        .weft = "masked_softmax(input, mask, axis)",
+        .call = [](const Args& a) { return masked_softmax(a.tensor("input"), a.tensor("mask"), a.axis("axis")); },
+        .samples = {"x(2, 3), tensor([[1, 0, 1], [0, 0, 0]], 'bool'), 1", "x(4, 3), mask(3), -1",
+                    "x(4, 3), mask(4, 1), 0", "x(0, 3), mask(3), 1"},
+        .reference =
+            [](const Args& a) {
+              // The mask travels as NaN, which no sample holds.
+              const Tensor x = a.tensor("input");
+              const Tensor hidden = where(a.tensor("mask"), x, scalar(std::nan(""), DType::float64));
+              return along(hidden, a.axis("axis"), [](const Line& line) {
+                double sum = 0;
+                for (const double v : line) sum += std::isnan(v) ? 0 : std::exp(v);
+                Line y;
+                for (const double v : line) y.push_back(std::isnan(v) ? 0 : std::exp(v) / sum);
+                return y;
+              });
+            },
+        .errors = {{"x(2, 3), x(3), 1",
+                    "DtypeError: where: the condition is float64\n  help: make it bool, as in where(gt(x, 0), a, b)"}}},
     Record{.name = "dropout",
            .torch = {"nn.functional.dropout(input, p=0.5, training=True)"},
            .call =

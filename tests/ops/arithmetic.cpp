@@ -11,9 +11,12 @@ Tensor scaled(const Args& a) {
   return a.real("alpha") == 1 ? other : other * a.number("alpha");
 }
 
-#define WEFT_NOT_BROADCAST(op)                                                                                   \
-  {"x(2, 3), x(2)", "ShapeError: " op ": shapes [2, 3] and [2] do not broadcast: sizes 3 and 2 at axis 1\n"      \
-                    "  help: make the sizes equal, or one of them 1"}
+#define WEFT_NOT_BROADCAST(op)                                                             \
+  {                                                                                        \
+    "x(2, 3), x(2)", "ShapeError: " op                                                     \
+                     ": shapes [2, 3] and [2] do not broadcast: sizes 3 and 2 at axis 1\n" \
+                     "  help: make the sizes equal, or one of them 1"                      \
+  }
 
 const Family two_arguments{
     Record{.name = "add",
@@ -74,7 +77,8 @@ const Family two_arguments{
            .weft = "div(input, other, turned=False)",
            .call =
                [](const Args& a) {
-                 return a.flag("turned") ? a.number("other") / a.tensor("input") : a.tensor("input") / a.number("other");
+                 return a.flag("turned") ? a.number("other") / a.tensor("input")
+                                         : a.tensor("input") / a.number("other");
                },
            .samples = {"apart(3, 4), 2", "apart(3, 4), 2.5, True", "apart(0, 3), 2, True", "apart(), 4"},
            .result = Result::floating,
@@ -91,7 +95,8 @@ const Family two_arguments{
            .reference =
                [](const Args& a) {
                  const Tensor x = a.tensor("input");
-                 const Tensor n = a.is_tensor("exponent") ? a.tensor("exponent") : scalar(a.real("exponent"), DType::float64);
+                 const Tensor n =
+                     a.is_tensor("exponent") ? a.tensor("exponent") : scalar(a.real("exponent"), DType::float64);
                  const Shape shape = broadcast("pow", x.shape(), n.shape());
                  return over(stack({expand(x, shape), expand(n, shape)}, -1), {-1}, false,
                              [](const std::vector<double>& v) { return std::pow(v[0], v[1]); });
@@ -111,41 +116,43 @@ const Family two_arguments{
            .reference = [](double a, double b) { return a < b ? a : b; },
            .types = {DType::bfloat16, DType::int32},
            .errors = {WEFT_NOT_BROADCAST("minimum")}},
-    Record{.name = "where",
-           .torch = {"where(input, condition, other)"},  // the order of PyTorch's own test cases
-           .call = [](const Args& a) { return where(a.tensor("condition"), a.tensor("input"), a.tensor("other")); },
-           .samples = {"x(3, 4), mask(3, 4), x(3, 4)", "x(3, 1), mask(4), x()", "x(), mask(2, 3), x(3)", "x(), mask(), x()",
-                       "x(0, 3), mask(3), x()"},
-           .types = {DType::bfloat16, DType::int64},
-           .errors = {{"x(3), x(3), x(3)",
-                       "DtypeError: where: the condition is float64\n  help: make it bool, as in where(gt(x, 0), a, b)"}}},
-    Record{.name = "clamp",
-           .torch = {"clamp(input, min=None, max=None)", "clamp_min(input, min)", "clamp_max(input, max)"},
-           .call =
-               [](const Args& a) {
-                 const Tensor x = a.tensor("input");
-                 if (a.is_tensor("min") || a.is_tensor("max")) {
-                   return clamp(x, a.tensor("min"), a.tensor("max"));
-                 }
-                 if (!a.has("min") && !a.has("max")) return clamp(x, Tensor(), Tensor());
-                 return clamp(x, a.has("min") ? a.real("min") : -HUGE_VAL, a.has("max") ? a.real("max") : HUGE_VAL);
-               },
-           .samples = {"distinct(3, 4), -0.52, 0.83", "distinct(5), None, 0.01", "distinct(5), 0.01", "x(), -0.001, 0.001",
-                       "x(0, 3), 0, 1", "distinct(3, 4), x(4), x(3, 1)", "distinct(2, 3), None, x()", "x(0, 3), x(3)"},
-           .reference =
-               [](const Args& a) {
-                 const Tensor x = a.tensor("input");
-                 const auto bound = [&](const char* name, double none) {
-                   if (a.is_tensor(name)) return a.tensor(name);
-                   return scalar(a.has(name) ? a.real(name) : none, DType::float64);
-                 };
-                 const Tensor low = bound("min", -HUGE_VAL), high = bound("max", HUGE_VAL);
-                 const Shape shape = broadcast("", x.shape(), broadcast("", low.shape(), high.shape()));
-                 return over(stack({expand(x, shape), expand(low, shape), expand(high, shape)}, -1), {-1}, false,
-                             [](const std::vector<double>& v) { return std::min(std::max(v[0], v[1]), v[2]); });
-               },
-           .errors = {{"x(3), 2, 1", "ConfigError: clamp: low 2 is above high 1"},
-                      {"x(3)", "ConfigError: clamp: neither bound is given\n  help: pass low, high or both"}}},
+    Record{
+        .name = "where",
+        .torch = {"where(input, condition, other)"},  // the order of PyTorch's own test cases
+        .call = [](const Args& a) { return where(a.tensor("condition"), a.tensor("input"), a.tensor("other")); },
+        .samples = {"x(3, 4), mask(3, 4), x(3, 4)", "x(3, 1), mask(4), x()", "x(), mask(2, 3), x(3)",
+                    "x(), mask(), x()", "x(0, 3), mask(3), x()"},
+        .types = {DType::bfloat16, DType::int64},
+        .errors = {{"x(3), x(3), x(3)",
+                    "DtypeError: where: the condition is float64\n  help: make it bool, as in where(gt(x, 0), a, b)"}}},
+    Record{
+        .name = "clamp",
+        .torch = {"clamp(input, min=None, max=None)", "clamp_min(input, min)", "clamp_max(input, max)"},
+        .call =
+            [](const Args& a) {
+              const Tensor x = a.tensor("input");
+              if (a.is_tensor("min") || a.is_tensor("max")) {
+                return clamp(x, a.tensor("min"), a.tensor("max"));
+              }
+              if (!a.has("min") && !a.has("max")) return clamp(x, Tensor(), Tensor());
+              return clamp(x, a.has("min") ? a.real("min") : -HUGE_VAL, a.has("max") ? a.real("max") : HUGE_VAL);
+            },
+        .samples = {"distinct(3, 4), -0.52, 0.83", "distinct(5), None, 0.01", "distinct(5), 0.01", "x(), -0.001, 0.001",
+                    "x(0, 3), 0, 1", "distinct(3, 4), x(4), x(3, 1)", "distinct(2, 3), None, x()", "x(0, 3), x(3)"},
+        .reference =
+            [](const Args& a) {
+              const Tensor x = a.tensor("input");
+              const auto bound = [&](const char* name, double none) {
+                if (a.is_tensor(name)) return a.tensor(name);
+                return scalar(a.has(name) ? a.real(name) : none, DType::float64);
+              };
+              const Tensor low = bound("min", -HUGE_VAL), high = bound("max", HUGE_VAL);
+              const Shape shape = broadcast("", x.shape(), broadcast("", low.shape(), high.shape()));
+              return over(stack({expand(x, shape), expand(low, shape), expand(high, shape)}, -1), {-1}, false,
+                          [](const std::vector<double>& v) { return std::min(std::max(v[0], v[1]), v[2]); });
+            },
+        .errors = {{"x(3), 2, 1", "ConfigError: clamp: low 2 is above high 1"},
+                   {"x(3)", "ConfigError: clamp: neither bound is given\n  help: pass low, high or both"}}},
 };
 
 const Family one_argument{
@@ -165,7 +172,9 @@ const Family one_argument{
            .torch = {"sign(input)", "sgn(input)"},
            .call = unary(sign),
            .samples = WEFT_SAMPLES_OF_ONE("apart"),
-           .reference = [](double x) { return x > 0 ? 1.0 : x < 0 ? -1.0 : 0.0; },
+           .reference = [](double x) { return x > 0   ? 1.0
+                                              : x < 0 ? -1.0
+                                                      : 0.0; },
            .types = {DType::bfloat16, DType::int64}},
     Record{.name = "square",
            .torch = {"square(input)"},

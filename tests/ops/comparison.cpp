@@ -9,9 +9,11 @@ constexpr const char* no_gradient = "the result is bool";
 constexpr DType all_kinds[] = {DType::bfloat16, DType::int64, DType::boolean};
 const std::vector<DType> kinds(std::begin(all_kinds), std::end(all_kinds));
 
-#define WEFT_COMPARED                                                                                             \
-  {"tensor([[1, 2], [2, -1], [nan, inf]]), tensor([2, 2])", "x(3, 4), x(4)", "x(), 0", "tensor([1, 2, 3]), 2",     \
-   "x(0, 3), x(3)", "tensor([2]), tensor([2])"}
+#define WEFT_COMPARED                                                                                           \
+  {                                                                                                             \
+    "tensor([[1, 2], [2, -1], [nan, inf]]), tensor([2, 2])", "x(3, 4), x(4)", "x(), 0", "tensor([1, 2, 3]), 2", \
+        "x(0, 3), x(3)", "tensor([2]), tensor([2])"                                                             \
+  }
 
 const Family comparisons{
     Record{.name = "eq",

@@ -18,19 +18,23 @@ Tensor picked(const Tensor& x, int axis, const std::vector<std::int64_t>& index)
 }
 
 const Family indexing{
-    Record{.name = "index_select",
-           .torch = {"index_select(input, dim, index)"},
-           .call = [](const Args& a) { return index_select(a.tensor("input"), a.axis("dim"), a.tensor("index")); },
-           .samples = {"x(4, 3), 0, index(5, below=4)", "x(3, 4), 1, index(2, from=-4, below=4)", "x(2, 4, 3), -2, index(3, below=4)",
-                       "x(3, 4), 0, index(0)", "x(5), 0, tensor([4, 4, 0], 'int32')", "x(0, 3), 1, index(2)"},
-           .reference =
-               [](const Args& a) {
-                 return picked(a.tensor("input"), a.axis("dim"), to_vector<std::int64_t>(a.tensor("index")));
-               },
-           .types = {DType::bfloat16, DType::int64},
-           .errors = {{"x(3), 0, x(2)",
-                       "DtypeError: index_select: the index is float64\n  help: convert it with to(index, DType::int64)"},
-                      {"x(3), 0, tensor([0, 3], 'int64')", "ConfigError: index_select: index 3 at position 1 is out of range for size 3\n  help: use indices from -3 to 2"}}},
+    Record{
+        .name = "index_select",
+        .torch = {"index_select(input, dim, index)"},
+        .call = [](const Args& a) { return index_select(a.tensor("input"), a.axis("dim"), a.tensor("index")); },
+        .samples = {"x(4, 3), 0, index(5, below=4)", "x(3, 4), 1, index(2, from=-4, below=4)",
+                    "x(2, 4, 3), -2, index(3, below=4)", "x(3, 4), 0, index(0)", "x(5), 0, tensor([4, 4, 0], 'int32')",
+                    "x(0, 3), 1, index(2)"},
+        .reference =
+            [](const Args& a) {
+              return picked(a.tensor("input"), a.axis("dim"), to_vector<std::int64_t>(a.tensor("index")));
+            },
+        .types = {DType::bfloat16, DType::int64},
+        .errors = {{"x(3), 0, x(2)",
+                    "DtypeError: index_select: the index is float64\n  help: convert it with to(index, DType::int64)"},
+                   {"x(3), 0, tensor([0, 3], 'int64')",
+                    "ConfigError: index_select: index 3 at position 1 is out of range for size 3\n  help: use indices "
+                    "from -3 to 2"}}},
     Record{.name = "index_add",
            .torch = {"index_add(input, dim, index, source, *, alpha=1)"},
            .call =
@@ -40,15 +44,17 @@ const Family indexing{
                                   a.real("alpha") == 1 ? source : source * a.number("alpha"));
                },
            .samples = {"x(4, 3), 0, index(5, below=4), x(5, 3)", "x(3, 4), -1, index(2, below=4), x(3, 2)",
-                       "x(3), 0, index(0), x(0)", "x(), 0, index(1, below=1), x(1)", "x(5), 0, tensor([1, 1, -1], 'int64'), x(3)"},
+                       "x(3), 0, index(0), x(0)", "x(), 0, index(1, below=1), x(1)",
+                       "x(5), 0, tensor([1, 1, -1], 'int64'), x(3)"},
            .types = {DType::bfloat16},
            .errors = {{"x(3), 0, index(2), x(3)",
                        "ShapeError: index_add: source [3] and index [2] do not fit [3] along axis 0"}}},
     Record{.name = "gather",
            .torch = {"gather(input, dim, index, *, sparse_grad=False)"},
            .call = [](const Args& a) { return gather(a.tensor("input"), a.axis("dim"), a.tensor("index")); },
-           .samples = {"x(4, 3), 0, index(2, 3, below=4)", "x(3, 4), 1, index(3, 2, below=4)", "x(4, 3), 0, index(5, 2, below=4)",
-                       "x(), 0, tensor(0, 'int64')", "x(3), 0, index(0)", "x(2, 3, 4), -1, index(2, 3, 1, from=-4, below=4)"},
+           .samples = {"x(4, 3), 0, index(2, 3, below=4)", "x(3, 4), 1, index(3, 2, below=4)",
+                       "x(4, 3), 0, index(5, 2, below=4)", "x(), 0, tensor(0, 'int64')", "x(3), 0, index(0)",
+                       "x(2, 3, 4), -1, index(2, 3, 1, from=-4, below=4)"},
            .types = {DType::bfloat16, DType::int64},
            .errors = {{"x(3, 4), 0, index(3)",
                        "ShapeError: gather: index [3] does not fit x [3, 4] along axis 0\n"
@@ -70,10 +76,11 @@ const Family indexing{
                      " scale_grad_by_freq=False, sparse=False)"},
            .call =
                [](const Args& a) {
-                 return embedding(a.tensor("weight"), a.tensor("input"), a.has("padding_idx") ? a.integer("padding_idx") : -1);
+                 return embedding(a.tensor("weight"), a.tensor("input"),
+                                  a.has("padding_idx") ? a.integer("padding_idx") : -1);
                },
-           .samples = {"x(6, 3), index(4, below=6)", "x(6, 3), index(2, 2, below=6)", "x(6, 3), index(below=6)", "x(6, 3), index(0)",
-                       "x(6, 3), tensor([5, 0], 'int32')"},
+           .samples = {"x(6, 3), index(4, below=6)", "x(6, 3), index(2, 2, below=6)", "x(6, 3), index(below=6)",
+                       "x(6, 3), index(0)", "x(6, 3), tensor([5, 0], 'int32')"},
            .errors = {{"x(3), index(2)", "ShapeError: embedding: the table is [3], not (entries, features)"},
                       {"x(3, 2), x(2)",
                        "DtypeError: embedding: the index is float64\n  help: convert it with to(index, DType::int64)"},
@@ -90,14 +97,16 @@ const Family indexing{
            .result = Result::int64,
            .no_gradient = only_places,
            .errors = {{"tensor([0, 4], 'int64'), 3", "ConfigError: one_hot: class 4 is not among 3"},
-                      {"index(0)", "ConfigError: one_hot: no ids to count the classes by\n  help: pass the number of classes"}}},
-    Record{.name = "nonzero",
-           .weft = "nonzero(input)",
-           .call = [](const Args& a) { return nonzero(a.tensor("input")); },
-           .samples = {"mask(20)", "tensor([0, 2, nan, 0, -1])", "x(0)", "tensor([0, 0])"},
-           .result = Result::int64,
-           .no_gradient = only_places,
-           .errors = {{"mask(2, 2)", "ShapeError: nonzero: the mask is [2, 2]\n  help: pass one axis, as flatten(mask)"}}},
+                      {"index(0)",
+                       "ConfigError: one_hot: no ids to count the classes by\n  help: pass the number of classes"}}},
+    Record{
+        .name = "nonzero",
+        .weft = "nonzero(input)",
+        .call = [](const Args& a) { return nonzero(a.tensor("input")); },
+        .samples = {"mask(20)", "tensor([0, 2, nan, 0, -1])", "x(0)", "tensor([0, 0])"},
+        .result = Result::int64,
+        .no_gradient = only_places,
+        .errors = {{"mask(2, 2)", "ShapeError: nonzero: the mask is [2, 2]\n  help: pass one axis, as flatten(mask)"}}},
     Record{.name = "argwhere",
            .torch = {"nonzero(input, *, as_tuple=False)", "argwhere(input)"},
            .call = [](const Args& a) { return argwhere(a.tensor("input")); },

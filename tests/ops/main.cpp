@@ -24,7 +24,8 @@ struct Tally {
 
 class Runner {
  public:
-  Runner(const Record& record, Tally& tally) : record_(record), tally_(tally), signature_(parse_signature(record.signature())) {}
+  Runner(const Record& record, Tally& tally)
+      : record_(record), tally_(tally), signature_(parse_signature(record.signature())) {}
 
   void run() {
     if (record_.samples.empty()) fail("", "it has no samples");
@@ -79,7 +80,8 @@ class Runner {
       fail(where, text(what, ": ", actual.size(), " outputs, expected ", expected.size()));
       return;
     }
-    for (std::size_t k = 0; k < actual.size(); ++k) expect(testing::allclose(actual[k], expected[k], tolerance), where, what);
+    for (std::size_t k = 0; k < actual.size(); ++k)
+      expect(testing::allclose(actual[k], expected[k], tolerance), where, what);
   }
 
   static Outputs as_type(Outputs outputs, DType type) {
@@ -250,8 +252,8 @@ int run(int argc, char** argv) {
                 << " failed\n";
   }
   for (const std::string& line : tally.exceptions) std::cout << line << '\n';
-  std::cout << "gradcheck: " << tally.first << " of " << tally.differentiable << " differentiable operations, second order "
-            << tally.second << '\n'
+  std::cout << "gradcheck: " << tally.first << " of " << tally.differentiable
+            << " differentiable operations, second order " << tally.second << '\n'
             << tally.records << " operations, " << tally.checks << " checks, " << tally.failed << " failed\n";
   return tally.failed || tally.records == 0 ? 1 : 0;
 }

@@ -46,7 +46,8 @@ Tensor along(const Tensor& x, int axis, const std::function<std::vector<double>(
   const std::vector<double> values = to_vector<double>(x);
   std::int64_t inner = 1, outer = 1;
   for (int i = 0; i < x.dim(); ++i) (i < k ? outer : inner) *= i == k ? 1 : x.shape()[i];
-  const std::int64_t n = x.shape()[k], m = static_cast<std::int64_t>(f(std::vector<double>(static_cast<std::size_t>(n))).size());
+  const std::int64_t n = x.shape()[k],
+                     m = static_cast<std::int64_t>(f(std::vector<double>(static_cast<std::size_t>(n))).size());
   std::vector<double> y(static_cast<std::size_t>(outer * m * inner));
   for (std::int64_t o = 0; o < outer; ++o)
     for (std::int64_t i = 0; i < inner; ++i) {
@@ -77,7 +78,8 @@ Tensor over(const Tensor& x, const std::vector<int>& axes, bool keep,
   std::vector<double> values = to_vector<double>(permute(x, order));
   const std::size_t rows = static_cast<std::size_t>(left.product());
   std::size_t count = 1;
-  for (int i = 0; i < x.dim(); ++i) count *= gone[static_cast<std::size_t>(i)] ? static_cast<std::size_t>(x.shape()[i]) : 1;
+  for (int i = 0; i < x.dim(); ++i)
+    count *= gone[static_cast<std::size_t>(i)] ? static_cast<std::size_t>(x.shape()[i]) : 1;
   std::vector<double> y;
   for (std::size_t r = 0; r < rows; ++r) {
     const auto begin = values.begin() + static_cast<std::ptrdiff_t>(r * count);

@@ -35,8 +35,7 @@ class Reference {
  public:
   Reference() = default;
   template <class F>
-    requires(!std::is_same_v<std::remove_cvref_t<F>, Reference>)
-  Reference(F f) {
+  requires(!std::is_same_v<std::remove_cvref_t<F>, Reference>) Reference(F f) {
     if constexpr (std::is_invocable_r_v<double, F, double>)
       call_ = [f](const Args& a) { return elementwise(a, f); };
     else if constexpr (std::is_invocable_r_v<double, F, double, double>)
@@ -119,10 +118,13 @@ inline Call binary(TensorTensor f, TensorScalar with_number) {
 }
 
 // ---- samples for the common forms
-#define WEFT_SAMPLES_OF_ONE(maker) {maker "(3, 4)", maker "()", maker "(0, 3)", maker "(2, 1, 3, 2)", maker "(70)"}
-#define WEFT_SAMPLES_OF_TWO(maker)                                                                            \
-  {maker "(3, 4), " maker "(3, 4)", maker "(3, 1), " maker "(4)",    maker "(), " maker "(2, 3)",             \
-   maker "(0, 3), " maker "(1, 3)", maker "(2, 1, 3), " maker "(2, 1)", maker "(), " maker "()"}
+#define WEFT_SAMPLES_OF_ONE(maker) \
+  { maker "(3, 4)", maker "()", maker "(0, 3)", maker "(2, 1, 3, 2)", maker "(70)" }
+#define WEFT_SAMPLES_OF_TWO(maker)                                                                   \
+  {                                                                                                  \
+    maker "(3, 4), " maker "(3, 4)", maker "(3, 1), " maker "(4)", maker "(), " maker "(2, 3)",      \
+        maker "(0, 3), " maker "(1, 3)", maker "(2, 1, 3), " maker "(2, 1)", maker "(), " maker "()" \
+  }
 
 // ---- references for the common forms
 /// Each line of `x` along an axis through `f`, which gives a line of any one length (of length 1: the axis vanishes

@@ -43,12 +43,14 @@ Reference place_of(bool largest_one) {
   };
 }
 
-#define WEFT_REDUCED(maker)                                                                                \
-  {maker "(3, 4)", maker "(3, 4), 1", maker "(3, 4), 0, True", maker "(2, 3, 4), [0, -1]", maker "()",     \
-   maker "(), -1", maker "(2, 3, 4), [2, 1], True", maker "(5, 1), 1", maker "(3, 70), 1", maker "(0, 3), 1"}
-#define WEFT_BAD_AXES(op)                                                                                          \
-  {"x(3, 4), 2", "ShapeError: " op ": axis 2 is out of range for 2 axes\n  help: choose an axis from -2 to 1"}, {  \
-    "x(3, 4), [0, -2]", "ShapeError: " op ": axis -2 is named twice"                                               \
+#define WEFT_REDUCED(maker)                                                                                       \
+  {                                                                                                               \
+    maker "(3, 4)", maker "(3, 4), 1", maker "(3, 4), 0, True", maker "(2, 3, 4), [0, -1]", maker "()",           \
+        maker "(), -1", maker "(2, 3, 4), [2, 1], True", maker "(5, 1), 1", maker "(3, 70), 1", maker "(0, 3), 1" \
+  }
+#define WEFT_BAD_AXES(op)                                                                                         \
+  {"x(3, 4), 2", "ShapeError: " op ": axis 2 is out of range for 2 axes\n  help: choose an axis from -2 to 1"}, { \
+    "x(3, 4), [0, -2]", "ShapeError: " op ": axis -2 is named twice"                                              \
   }
 
 const Family reductions{
@@ -84,8 +86,9 @@ const Family reductions{
                  const bool keep = a.has("keepdim") && a.flag("keepdim");
                  return var(a.tensor("input"), a.axes("dim"), correction, keep);
                },
-           .samples = {"x(3, 4)", "x(3, 4), 1", "x(3, 4), 0, correction=0, keepdim=True", "x(2, 3, 4), [0, -1], correction=2",
-                       "x(2, 3, 4), [1, 2], keepdim=True", "x(0, 3), 1", "x(3, 70), -1"},
+           .samples = {"x(3, 4)", "x(3, 4), 1", "x(3, 4), 0, correction=0, keepdim=True",
+                       "x(2, 3, 4), [0, -1], correction=2", "x(2, 3, 4), [1, 2], keepdim=True", "x(0, 3), 1",
+                       "x(3, 70), -1"},
            .reference =
                [](const Args& a) {
                  const double correction = a.real("correction");
@@ -152,7 +155,8 @@ const Family reductions{
     Record{.name = "any",
            .torch = {"any(input, dim=None, keepdim=False)"},
            .call = reduction(any),
-           .samples = {"mask(3, 4), 1", "mask(3, 4)", "tensor([[0, 0], [0, nan]]), 1, True", "x(0, 3), 0", "x(0, 3)", "x(), 0"},
+           .samples = {"mask(3, 4), 1", "mask(3, 4)", "tensor([[0, 0], [0, nan]]), 1, True", "x(0, 3), 0", "x(0, 3)",
+                       "x(), 0"},
            .reference = reduced([](const Line& x) {
              return static_cast<double>(std::any_of(x.begin(), x.end(), [](double v) { return v != 0; }));
            }),
@@ -162,7 +166,8 @@ const Family reductions{
     Record{.name = "all",
            .torch = {"all(input, dim=None, keepdim=False)"},
            .call = reduction(all),
-           .samples = {"mask(3, 4), 1", "mask(3, 4)", "tensor([[1, 1], [0, nan]]), 1, True", "x(0, 3), 0", "x(0, 3)", "x(), 0"},
+           .samples = {"mask(3, 4), 1", "mask(3, 4)", "tensor([[1, 1], [0, nan]]), 1, True", "x(0, 3), 0", "x(0, 3)",
+                       "x(), 0"},
            .reference = reduced([](const Line& x) {
              return static_cast<double>(std::all_of(x.begin(), x.end(), [](double v) { return v != 0; }));
            }),
@@ -172,8 +177,8 @@ const Family reductions{
     Record{.name = "argmax",
            .torch = {"argmax(input, dim=None, keepdim=False)"},
            .call = place(argmax),
-           .samples = {"distinct(3, 4), 1", "distinct(3, 4), 0, True", "distinct(3, 4)", "x(), 0", "distinct(3, 0, 2), 0",
-                       "tensor([1, 3, 3, 2])", "x(3, 70), 1"},
+           .samples = {"distinct(3, 4), 1", "distinct(3, 4), 0, True", "distinct(3, 4)", "x(), 0",
+                       "distinct(3, 0, 2), 0", "tensor([1, 3, 3, 2])", "x(3, 70), 1"},
            .reference = place_of(true),
            .result = Result::int64,
            .types = {DType::bfloat16, DType::int64},
@@ -182,8 +187,8 @@ const Family reductions{
     Record{.name = "argmin",
            .torch = {"argmin(input, dim=None, keepdim=False)"},
            .call = place(argmin),
-           .samples = {"distinct(3, 4), 1", "distinct(3, 4), 0, True", "distinct(3, 4)", "x(), 0", "distinct(3, 0, 2), 0",
-                       "tensor([1, 0, 0, 2])", "x(3, 70), 1"},
+           .samples = {"distinct(3, 4), 1", "distinct(3, 4), 0, True", "distinct(3, 4)", "x(), 0",
+                       "distinct(3, 0, 2), 0", "tensor([1, 0, 0, 2])", "x(3, 70), 1"},
            .reference = place_of(false),
            .result = Result::int64,
            .types = {DType::bfloat16, DType::int64},

@@ -15,8 +15,8 @@ Outputs parts(const Args& a) {
   if (a.is_list("split_size_or_sections")) {
     sizes = a.integers("split_size_or_sections");
   } else {
-    const std::int64_t each = a.has("chunks") ? (n + a.integer("chunks") - 1) / a.integer("chunks")
-                                              : a.integer("split_size_or_sections");
+    const std::int64_t each =
+        a.has("chunks") ? (n + a.integer("chunks") - 1) / a.integer("chunks") : a.integer("split_size_or_sections");
     for (std::int64_t at = 0; at < n; at += each) sizes.push_back(std::min(each, n - at));
   }
   return split(x, sizes, axis);
@@ -34,33 +34,37 @@ Outputs squeezed(const Args& a) {
 }
 
 const Family views{
-    Record{.name = "reshape",
-           .torch = {"reshape(input, *shape)", "view(input, *shape)", "reshape_as(input, other)", "view_as(input, other)"},
-           .call =
-               [](const Args& a) {
-                 return reshape(a.tensor("input"), a.is_tensor("other") ? a.tensor("other").shape() : a.shape("shape"));
-               },
-           .samples = {"x(3, 4), 12", "x(3, 4), [2, -1]", "x(2, 3, 4), [6, 4]", "x(), 1", "x(1), []", "x(0, 3), [3, 0]",
-                       "x(3, 4), [3, 4]", "x(2, 1, 3), [1, 6, 1]"},
-           .types = {DType::bfloat16, DType::int64, DType::boolean},
-           .errors = {{"x(3, 4), [5]", "ShapeError: reshape: shape [3, 4] has 12 elements, [5] has 5"},
-                      {"x(3, 4), [-1, -1]", "ShapeError: reshape: [-1, -1] has more than one -1"},
-                      {"x(3, 4), [-2, 6]", "ShapeError: reshape: size -2 in [-2, 6] is negative"},
-                      {"x(3, 4), [5, -1]", "ShapeError: reshape: 12 elements of shape [3, 4] do not divide into [5, -1]"}}},
-    Record{.name = "permute",
-           .torch = {"permute(input, *dims)"},
-           .call = [](const Args& a) { return permute(a.tensor("input"), a.axes("dims")); },
-           .samples = {"x(2, 3, 4), 2, 0, 1", "x(3, 4), [0, 1]", "x(), []", "x(2, 3, 4), [-1, 0, 1]", "x(0, 3), [1, 0]"},
-           .types = {DType::bfloat16, DType::int64},
-           .errors = {{"x(3, 4), [0]", "ShapeError: permute: 1 axes named, the tensor has 2"},
-                      {"x(3, 4), [0, -2]", "ShapeError: permute: axis 0 is named twice"}}},
-    Record{.name = "transpose",
-           .torch = {"transpose(input, dim0, dim1)", "swapaxes(input, dim0, dim1)"},
-           .call = [](const Args& a) { return transpose(a.tensor("input"), a.axis("dim0"), a.axis("dim1")); },
-           .samples = {"x(2, 3, 4), 0, -1", "x(2, 3, 4), 1, 1", "x(), 0, 0", "x(0, 3), 0, 1"},
-           .types = {DType::bfloat16, DType::int64},
-           .errors = {{"x(3, 4), 0, 2",
-                       "ShapeError: transpose: axis 2 is out of range for 2 axes\n  help: choose an axis from -2 to 1"}}},
+    Record{
+        .name = "reshape",
+        .torch = {"reshape(input, *shape)", "view(input, *shape)", "reshape_as(input, other)", "view_as(input, other)"},
+        .call =
+            [](const Args& a) {
+              return reshape(a.tensor("input"), a.is_tensor("other") ? a.tensor("other").shape() : a.shape("shape"));
+            },
+        .samples = {"x(3, 4), 12", "x(3, 4), [2, -1]", "x(2, 3, 4), [6, 4]", "x(), 1", "x(1), []", "x(0, 3), [3, 0]",
+                    "x(3, 4), [3, 4]", "x(2, 1, 3), [1, 6, 1]"},
+        .types = {DType::bfloat16, DType::int64, DType::boolean},
+        .errors = {{"x(3, 4), [5]", "ShapeError: reshape: shape [3, 4] has 12 elements, [5] has 5"},
+                   {"x(3, 4), [-1, -1]", "ShapeError: reshape: [-1, -1] has more than one -1"},
+                   {"x(3, 4), [-2, 6]", "ShapeError: reshape: size -2 in [-2, 6] is negative"},
+                   {"x(3, 4), [5, -1]",
+                    "ShapeError: reshape: 12 elements of shape [3, 4] do not divide into [5, -1]"}}},
+    Record{
+        .name = "permute",
+        .torch = {"permute(input, *dims)"},
+        .call = [](const Args& a) { return permute(a.tensor("input"), a.axes("dims")); },
+        .samples = {"x(2, 3, 4), 2, 0, 1", "x(3, 4), [0, 1]", "x(), []", "x(2, 3, 4), [-1, 0, 1]", "x(0, 3), [1, 0]"},
+        .types = {DType::bfloat16, DType::int64},
+        .errors = {{"x(3, 4), [0]", "ShapeError: permute: 1 axes named, the tensor has 2"},
+                   {"x(3, 4), [0, -2]", "ShapeError: permute: axis 0 is named twice"}}},
+    Record{
+        .name = "transpose",
+        .torch = {"transpose(input, dim0, dim1)", "swapaxes(input, dim0, dim1)"},
+        .call = [](const Args& a) { return transpose(a.tensor("input"), a.axis("dim0"), a.axis("dim1")); },
+        .samples = {"x(2, 3, 4), 0, -1", "x(2, 3, 4), 1, 1", "x(), 0, 0", "x(0, 3), 0, 1"},
+        .types = {DType::bfloat16, DType::int64},
+        .errors = {{"x(3, 4), 0, 2",
+                    "ShapeError: transpose: axis 2 is out of range for 2 axes\n  help: choose an axis from -2 to 1"}}},
     Record{.name = "t",
            .torch = {"t(input)"},
            .call = unary(t),
@@ -68,23 +72,25 @@ const Family views{
            .types = {DType::bfloat16, DType::int64},
            .errors = {{"x(2, 3, 4)",
                        "ShapeError: t: the tensor has 3 axes, shape [2, 3, 4]\n  help: use transpose(x, a, b)"}}},
-    Record{.name = "squeeze",
-           .torch = {"squeeze(input, dim=None)", "squeeze/multiple(input, dim)"},
-           .call = squeezed,
-           .samples = {"x(3, 1, 4), 1", "x(1, 3), -2", "x(1, 3, 1)", "x()", "x(1), 0", "x(0, 1), 1", "x(2, 1, 1), [1, 2]"},
-           .types = {DType::bfloat16, DType::int64}},
+    Record{
+        .name = "squeeze",
+        .torch = {"squeeze(input, dim=None)", "squeeze/multiple(input, dim)"},
+        .call = squeezed,
+        .samples = {"x(3, 1, 4), 1", "x(1, 3), -2", "x(1, 3, 1)", "x()", "x(1), 0", "x(0, 1), 1", "x(2, 1, 1), [1, 2]"},
+        .types = {DType::bfloat16, DType::int64}},
     Record{.name = "squeeze/axis",
            .weft = "squeeze(input, dim)",
            .call = [](const Args& a) { return squeeze(a.tensor("input"), a.axis("dim")); },
            .samples = {"x(3, 1, 4), 1", "x(3, 1), -1", "x(), 0"},
            .errors = {{"x(3, 4), 1", "ShapeError: squeeze: axis 1 of shape [3, 4] has size 4, not 1"}}},
-    Record{.name = "unsqueeze",
-           .torch = {"unsqueeze(input, dim)"},
-           .call = [](const Args& a) { return unsqueeze(a.tensor("input"), a.axis("dim")); },
-           .samples = {"x(3, 4), 1", "x(3, 4), -1", "x(3, 4), 0", "x(), 0", "x(0, 3), 2"},
-           .types = {DType::bfloat16, DType::int64},
-           .errors = {{"x(3), 2",
-                       "ShapeError: unsqueeze: axis 2 is out of range for 2 axes\n  help: choose an axis from -2 to 1"}}},
+    Record{
+        .name = "unsqueeze",
+        .torch = {"unsqueeze(input, dim)"},
+        .call = [](const Args& a) { return unsqueeze(a.tensor("input"), a.axis("dim")); },
+        .samples = {"x(3, 4), 1", "x(3, 4), -1", "x(3, 4), 0", "x(), 0", "x(0, 3), 2"},
+        .types = {DType::bfloat16, DType::int64},
+        .errors = {{"x(3), 2",
+                    "ShapeError: unsqueeze: axis 2 is out of range for 2 axes\n  help: choose an axis from -2 to 1"}}},
     Record{.name = "expand",
            .torch = {"expand(input, *size)", "broadcast_to(input, size)", "expand_as(input, other)"},
            .call =
@@ -122,7 +128,8 @@ const Family views{
            .weft = "slice(input, dim, start, stop, step=1)",
            .call =
                [](const Args& a) {
-                 return slice(a.tensor("input"), a.axis("dim"), a.integer("start"), a.integer("stop"), a.integer("step"));
+                 return slice(a.tensor("input"), a.axis("dim"), a.integer("start"), a.integer("stop"),
+                              a.integer("step"));
                },
            .samples = {"x(7, 2), 0, 1, 6, 2", "x(2, 7), 1, -5, 100, 3", "x(7), 0, 4, 2", "x(7), 0, -100, -1, 5"},
            .errors = {{"x(3), 0, 0, 3, 0", "ConfigError: slice: step 0\n  help: choose a step of 1 or more"}}},
@@ -163,22 +170,24 @@ const Family joins{
     Record{.name = "cat",
            .torch = {"cat(tensors, dim=0)", "concat(tensors, dim=0)"},
            .call = [](const Args& a) { return cat(a.tensors("tensors"), a.axis("dim")); },
-           .samples = {"[x(2, 3), x(4, 3)]", "[x(2, 3), x(2, 1), x(2, 0)], 1", "[x(3)], -1", "[x(2, 3, 2), x(2, 2, 2)], -2",
-                       "[x(0, 3), x(0, 3)]"},
+           .samples = {"[x(2, 3), x(4, 3)]", "[x(2, 3), x(2, 1), x(2, 0)], 1", "[x(3)], -1",
+                       "[x(2, 3, 2), x(2, 2, 2)], -2", "[x(0, 3), x(0, 3)]"},
            .types = {DType::bfloat16, DType::int64},
            .errors = {{"[]", "ShapeError: cat: there is nothing to join"},
                       {"[x(2), x(2, 2)]", "ShapeError: cat: shapes [2] and [2, 2] cannot be joined at axis 0"},
-                      {"[x(2, 3), x(2, 2)]", "ShapeError: cat: part 1 has shape [2, 2], part 0 [2, 3]: they may differ at axis 0 only"}}},
-    Record{.name = "stack",
-           .torch = {"stack(tensors, dim=0)"},
-           .call = [](const Args& a) { return stack(a.tensors("tensors"), a.axis("dim")); },
-           .samples = {"[x(2, 3), x(2, 3)]", "[x(2, 3), x(2, 3)], -1", "[x(), x()]", "[x(3)], 1", "[x(0, 3), x(0, 3)], 1"},
-           .types = {DType::bfloat16, DType::int64},
-           .errors = {{"[]", "ShapeError: stack: there is nothing to join"},
-                      {"[x(2), x(3)]", "ShapeError: stack: shapes [2] and [3] differ"}}},
+                      {"[x(2, 3), x(2, 2)]",
+                       "ShapeError: cat: part 1 has shape [2, 2], part 0 [2, 3]: they may differ at axis 0 only"}}},
+    Record{
+        .name = "stack",
+        .torch = {"stack(tensors, dim=0)"},
+        .call = [](const Args& a) { return stack(a.tensors("tensors"), a.axis("dim")); },
+        .samples = {"[x(2, 3), x(2, 3)]", "[x(2, 3), x(2, 3)], -1", "[x(), x()]", "[x(3)], 1", "[x(0, 3), x(0, 3)], 1"},
+        .types = {DType::bfloat16, DType::int64},
+        .errors = {{"[]", "ShapeError: stack: there is nothing to join"},
+                   {"[x(2), x(3)]", "ShapeError: stack: shapes [2] and [3] differ"}}},
     Record{.name = "split",
-           .torch = {"split(input, split_size_or_sections, dim=0)", "split_with_sizes(input, split_size_or_sections, dim=0)",
-                     "chunk(input, chunks, dim=0)"},
+           .torch = {"split(input, split_size_or_sections, dim=0)",
+                     "split_with_sizes(input, split_size_or_sections, dim=0)", "chunk(input, chunks, dim=0)"},
            .call = parts,
            .samples = {"x(5, 3), 2", "x(3, 5), [1, 3, 1], 1", "x(4), 4", "x(2, 0), [0, 0], 1"},
            .types = {DType::bfloat16, DType::int64},

@@ -41,7 +41,8 @@ struct CallText {
   std::vector<std::pair<std::string, Value>> keywords;
 };
 
-/// Reads the arguments of a call: "2.5, [1, -1], 'mean', None, dim=1". In place of a tensor stands a maker, which gives float64 numbers that depend on the text alone:
+/// Reads the arguments of a call: "2.5, [1, -1], 'mean', None, dim=1". In place of a tensor stands a maker, which gives
+/// float64 numbers that depend on the text alone:
 ///   x(3, 4)         normal                          positive(3, 4)  in [0.5, 2]
 ///   apart(3, 4)     at least 0.3 from 0             distinct(3, 4)  all different, 0.25 apart
 ///   unit(3, 4)      in [-0.9, 0.9]                  probability(3)  in [0.1, 0.9]
@@ -72,9 +73,9 @@ class Args {
   bool is_tensor(std::string_view name) const;
   bool is_list(std::string_view name) const;
   const Value& value(std::string_view name) const;
-  Tensor tensor(std::string_view name) const;    ///< undefined for None
+  Tensor tensor(std::string_view name) const;                ///< undefined for None
   std::vector<Tensor> tensors(std::string_view name) const;  ///< of a list, or one
-  Scalar number(std::string_view name) const;    ///< also of a tensor with one element
+  Scalar number(std::string_view name) const;                ///< also of a tensor with one element
   double real(std::string_view name) const;
   std::int64_t integer(std::string_view name) const;
   int axis(std::string_view name) const { return static_cast<int>(integer(name)); }

@@ -30,19 +30,20 @@ using Numbers = std::vector<double>;
 
 /// y = x * x + (x, twice): two outputs, an extra, saved inputs and outputs.
 std::vector<Tensor> square_and_double(const Tensor& x) {
-  return record({"square_and_double", {}, saves::inputs | saves::output}, {x},
-                [](const Inputs& in, Keep& keep) {
-                  keep(kernels::binary(kernels::Binary::mul, in[0], 2.0));
-                  return std::vector<Tensor>{kernels::unary(kernels::Unary::square, in[0]),
-                                             kernels::binary(kernels::Binary::mul, in[0], 2.0)};
-                },
-                [](const Saved& s, std::span<const Tensor> dy) {
-                  Tensor dx;
-                  if (dy[0].defined()) dx = dy[0] * s.kept(0);
-                  // The second output is twice the input, so half of it stands for the input: uses a saved output.
-                  if (dy[1].defined()) dx = (dx.defined() ? dx : s.output(1) * 0.0) + dy[1] * 2.0;
-                  return dx;
-                });
+  return record(
+      {"square_and_double", {}, saves::inputs | saves::output}, {x},
+      [](const Inputs& in, Keep& keep) {
+        keep(kernels::binary(kernels::Binary::mul, in[0], 2.0));
+        return std::vector<Tensor>{kernels::unary(kernels::Unary::square, in[0]),
+                                   kernels::binary(kernels::Binary::mul, in[0], 2.0)};
+      },
+      [](const Saved& s, std::span<const Tensor> dy) {
+        Tensor dx;
+        if (dy[0].defined()) dx = dy[0] * s.kept(0);
+        // The second output is twice the input, so half of it stands for the input: uses a saved output.
+        if (dy[1].defined()) dx = (dx.defined() ? dx : s.output(1) * 0.0) + dy[1] * 2.0;
+        return dx;
+      });
 }
 
 }  // namespace
@@ -89,7 +90,9 @@ TEST_CASE("grad reaches intermediate results, and says which input is not used")
   const Tensor h = x * 2.0, y = sum(h * h);
   CHECK(numbers(grad({y}, {h}, {.retain_graph = true})[0]) == Numbers{4, 8});
   CHECK(numbers(grad({y}, {h, x}, {.retain_graph = true})[1]) == Numbers{8, 16});
-  CHECK(error_of([&] { grad({y}, {x, unused}, {.retain_graph = true}); }) ==
+  CHECK(error_of([&] {
+          grad({y}, {x, unused}, {.retain_graph = true});
+        }) ==
         "GradError: grad: the outputs do not depend on input 1 of shape [1]\n"
         "  help: pass allow_unused = true to get an undefined tensor for it");
   CHECK_FALSE(grad({y}, {x, unused}, {.retain_graph = true, .allow_unused = true})[1].defined());
@@ -104,8 +107,9 @@ TEST_CASE("several outputs are weighted and added") {
   const Tensor a = sum(x * x), b = x * 3.0;
   backward(std::vector<Tensor>{a, b}, std::vector<Tensor>{Tensor(), tensor({1, 2}, DType::float64)});
   CHECK(numbers(x.grad()) == Numbers{2 + 3, 4 + 6});
-  CHECK(error_of([&] { backward(std::vector<Tensor>{a, b}, std::vector<Tensor>{Tensor()}); }) ==
-        "GradError: backward: 2 outputs but 1 gradients");
+  CHECK(error_of([&] {
+          backward(std::vector<Tensor>{a, b}, std::vector<Tensor>{Tensor()});
+        }) == "GradError: backward: 2 outputs but 1 gradients");
 }
 
 TEST_CASE("NoGrad records nothing, EnableGrad inside it does, both end with their scope") {
@@ -267,17 +271,21 @@ TEST_CASE("an operation with several outputs, extras and saved outputs") {
 TEST_CASE("a rule that asks for what its call does not save is told so") {
   const Tensor x = leaf({1});
   const auto op = [&](int what) {
-    return record({"careless"}, {x}, [](const Inputs& in) { return kernels::copy(in[0]); },
-                  [what](const Saved& s, const Tensor& dy) {
-                    return dy * (what == 0 ? s.input(0) : what == 1 ? s.output() : s.kept(0));
-                  });
+    return record(
+        {"careless"}, {x}, [](const Inputs& in) { return kernels::copy(in[0]); },
+        [what](const Saved& s, const Tensor& dy) {
+          return dy * (what == 0 ? s.input(0) : what == 1 ? s.output() : s.kept(0));
+        });
   };
-  CHECK(error_of([&] { op(0).backward(); }) == "GradError: careless: its rule asks for input 0, which the call does not save");
-  CHECK(error_of([&] { op(1).backward(); }) == "GradError: careless: its rule asks for output 0, which the call does not save");
+  CHECK(error_of([&] { op(0).backward(); }) ==
+        "GradError: careless: its rule asks for input 0, which the call does not save");
+  CHECK(error_of([&] { op(1).backward(); }) ==
+        "GradError: careless: its rule asks for output 0, which the call does not save");
   CHECK(error_of([&] { op(2).backward(); }) == "GradError: careless: its rule asks for extra 0, of 0");
 }
 
-TEST_CASE("tapes leak nothing: not with saved outputs, not with extras, not when never run, not with a second derivative") {
+TEST_CASE(
+    "tapes leak nothing: not with saved outputs, not with extras, not when never run, not with a second derivative") {
   const auto work = [] {
     const Tensor x = leaf({1, 2, 3});
     const Tensor y = exp(tanh(x)) * sigmoid(x);
@@ -300,15 +308,16 @@ TEST_CASE("a rule may run a backward of its own, as checkpointing does") {
   const Tensor x = leaf({0.5, 1}), w = leaf({2, 3});
   const auto body = [&](const Tensor& in) { return sin(in * w); };
   const auto checkpointed = [&](const Tensor& in) {
-    return record({"checkpoint", {}, saves::inputs}, {in}, [&](const Inputs& i) { return body(i[0]); },
-                  [body](const Saved& s, const Tensor& dy) {
-                    Tensor again = detach(s.input(0));
-                    again.set_requires_grad();
-                    const EnableGrad on;
-                    const Tensor y = body(again);
-                    y.backward(dy);  // adds to w's gradient on the way
-                    return again.grad();
-                  });
+    return record(
+        {"checkpoint", {}, saves::inputs}, {in}, [&](const Inputs& i) { return body(i[0]); },
+        [body](const Saved& s, const Tensor& dy) {
+          Tensor again = detach(s.input(0));
+          again.set_requires_grad();
+          const EnableGrad on;
+          const Tensor y = body(again);
+          y.backward(dy);  // adds to w's gradient on the way
+          return again.grad();
+        });
   };
   sum(square(checkpointed(square(x)))).backward();
   const Tensor x2 = leaf({0.5, 1}), w2 = leaf({2, 3});
@@ -321,13 +330,13 @@ TEST_CASE("a rule may run a backward of its own, as checkpointing does") {
 
 TEST_CASE("a hook may run backward over the very tape that is being walked") {
   const Tensor x = leaf({2});
-  const Tensor h = x * 2.0, m = h * h;
+  const Tensor h = x * 2.0, m = h * h, other = sum(h * h);
   Tensor deep = x;
   for (int i = 0; i < 5; ++i) deep = deep + 0.0;
   const Tensor q = h * deep;  // deeper than m: h's gradient from q waits in h while m's hook runs
   Numbers inner;
   add_hook(m, [&](const Tensor&) {
-    inner = numbers(grad({sum(h * h)}, {x}, {.retain_graph = true})[0]);
+    inner = numbers(grad({other}, {x}, {.retain_graph = true})[0]);
     return Tensor();
   });
   sum(m + q).backward();
@@ -357,8 +366,9 @@ TEST_CASE("backward in several threads at once, on tapes of their own") {
 TEST_CASE("a rule or a hook that throws leaves everything usable") {
   const Tensor x = leaf({1, 2});
   const auto angry = [](const Tensor& in) {
-    return record({"angry"}, {in}, [](const Inputs& i) { return kernels::copy(i[0]); },
-                  [](const Saved&, const Tensor&) -> Tensor { throw std::runtime_error("no"); });
+    return record(
+        {"angry"}, {in}, [](const Inputs& i) { return kernels::copy(i[0]); },
+        [](const Saved&, const Tensor&) -> Tensor { throw std::runtime_error("no"); });
   };
   const std::size_t before = memory_statistics().live;
   {
@@ -370,13 +380,16 @@ TEST_CASE("a rule or a hook that throws leaves everything usable") {
   CHECK(memory_statistics().live == before);
   {
     const Tensor h = x * 2.0, good = sum(h * 3.0), bad = sum(angry(h));
-    CHECK(error_of([&] { backward(std::vector<Tensor>{good, bad}, {}, {.retain_graph = true}); }) == "another error: no");
+    CHECK(error_of([&] {
+            backward(std::vector<Tensor>{good, bad}, {}, {.retain_graph = true});
+          }) == "another error: no");
     good.backward();  // nothing of the failed run is left in h
     CHECK(numbers(x.grad()) == Numbers{6, 6});
   }
   const auto throwing_forward = [&] {
-    record({"worse"}, {x}, [](const Inputs&) -> Tensor { throw std::runtime_error("never"); },
-           [](const Saved&, const Tensor& dy) { return dy; });
+    record(
+        {"worse"}, {x}, [](const Inputs&) -> Tensor { throw std::runtime_error("never"); },
+        [](const Saved&, const Tensor& dy) { return dy; });
   };
   CHECK(error_of(throwing_forward) == "another error: never");
   CHECK(grad_enabled());
@@ -424,8 +437,8 @@ TEST_CASE("the padding row of an embedding gets no gradient") {
 TEST_CASE("an operation whose forward gives back its own input does not change that input's history") {
   const Tensor x = leaf({1, 2});
   const auto pass = [](const Tensor& in) {
-    return record({"pass"}, {in}, [](const Inputs& i) { return i[0]; },
-                  [](const Saved&, const Tensor& dy) { return dy * 5.0; });
+    return record(
+        {"pass"}, {in}, [](const Inputs& i) { return i[0]; }, [](const Saved&, const Tensor& dy) { return dy * 5.0; });
   };
   const Tensor y = pass(x);
   sum(y).backward();

@@ -43,8 +43,10 @@ TEST_CASE("shapes: sizes, products, printing, limits") {
   CHECK(row_major({2, 0, 4}) == Strides{4, 4, 1});
   CHECK(error_of([] { Shape::filled(9, 1); }) == "ShapeError: shape: 9 axes, at most 8 are supported");
   CHECK(error_of([] { zeros(Shape::filled(8, 1)).shape(); }) == "nothing");
-  CHECK(error_of([] { Shape full = Shape::filled(8, 1); full.push_back(1); }) ==
-        "ShapeError: shape: 9 axes, at most 8 are supported");
+  CHECK(error_of([] {
+          Shape full = Shape::filled(8, 1);
+          full.push_back(1);
+        }) == "ShapeError: shape: 9 axes, at most 8 are supported");
 }
 
 TEST_CASE("broadcasting and axes") {
@@ -52,7 +54,9 @@ TEST_CASE("broadcasting and axes") {
   CHECK(broadcast("op", {}, {4}) == Shape{4});
   CHECK(broadcast("op", {0, 3}, {1, 3}) == Shape{0, 3});
   CHECK(broadcast("op", {1}, {0}) == Shape{0});
-  CHECK(error_of([] { broadcast("op", {2, 3}, {4, 2, 4}); }) ==
+  CHECK(error_of([] {
+          broadcast("op", {2, 3}, {4, 2, 4});
+        }) ==
         "ShapeError: op: shapes [2, 3] and [4, 2, 4] do not broadcast: sizes 3 and 4 at axis 2\n"
         "  help: make the sizes equal, or one of them 1");
   CHECK(normalize_axis("op", -1, 3) == 2);
@@ -68,9 +72,10 @@ TEST_CASE("promotion holds both types, in either order") {
   using enum DType;
   const struct {
     DType a, b, both;
-  } table[] = {{boolean, uint8, uint8},      {boolean, int8, int8},       {uint8, int8, int32},     {uint8, int32, int32},
-               {int8, int64, int64},         {int32, int64, int64},       {int64, bfloat16, bfloat16}, {int64, float32, float32},
-               {bfloat16, float32, float32}, {float32, float64, float64}, {boolean, boolean, boolean}, {boolean, float64, float64}};
+  } table[] = {{boolean, uint8, uint8},     {boolean, int8, int8},       {uint8, int8, int32},
+               {uint8, int32, int32},       {int8, int64, int64},        {int32, int64, int64},
+               {int64, bfloat16, bfloat16}, {int64, float32, float32},   {bfloat16, float32, float32},
+               {float32, float64, float64}, {boolean, boolean, boolean}, {boolean, float64, float64}};
   for (const auto& row : table) {
     CAPTURE(text(row.a, " ", row.b));
     CHECK(promote(row.a, row.b) == row.both);
@@ -91,8 +96,8 @@ TEST_CASE("promotion holds both types, in either order") {
 
 TEST_CASE("bfloat16 rounds to nearest even and keeps NaN and infinity") {
   CHECK(static_cast<float>(BFloat16(1.0F)) == 1.0F);
-  CHECK(static_cast<float>(BFloat16(1.00390625F)) == 1.0F);        // halfway, to even
-  CHECK(static_cast<float>(BFloat16(1.01171875F)) == 1.015625F);   // halfway, to even
+  CHECK(static_cast<float>(BFloat16(1.00390625F)) == 1.0F);       // halfway, to even
+  CHECK(static_cast<float>(BFloat16(1.01171875F)) == 1.015625F);  // halfway, to even
   CHECK(static_cast<float>(BFloat16(3.4e38F)) == HUGE_VALF);
   CHECK(static_cast<float>(BFloat16(-HUGE_VALF)) == -HUGE_VALF);
   CHECK(std::isnan(static_cast<float>(BFloat16(std::nanf("")))));
@@ -107,7 +112,8 @@ TEST_CASE("tensors say what they are, and what they are not") {
   CHECK(x.size(-1) == 3);
   CHECK(x.strides() == Strides{3, 1});
   CHECK(x.is_contiguous());
-  CHECK(error_of([&] { x.size(2); }) == "ShapeError: size: axis 2 is out of range for 2 axes\n  help: choose an axis from -2 to 1");
+  CHECK(error_of([&] { x.size(2); }) ==
+        "ShapeError: size: axis 2 is out of range for 2 axes\n  help: choose an axis from -2 to 1");
   CHECK(error_of([] { scalar(1).size(0); }) == "ShapeError: size: axis 0 of a tensor of rank 0");
   CHECK(error_of([&] { x.item(); }) ==
         "ShapeError: item: the tensor has 6 elements, shape [2, 3]\n"
@@ -127,11 +133,13 @@ TEST_CASE("creation: values, ranges, shapes that cannot be") {
   CHECK(numbers(tensor({1, 2.5})) == Numbers{1, 2.5});
   CHECK(tensor({{1, 2}, {3, 4}}).shape() == Shape{2, 2});
   CHECK(error_of([] { tensor({{1, 2}, {3}}); }) == "ShapeError: tensor: rows of 2 and 1 numbers");
-  CHECK(error_of([] { from(Numbers{1, 2, 3}, {2, 2}); }) ==
-        "ShapeError: from: 3 values do not fill shape [2, 2] of 4 elements");
+  CHECK(error_of([] {
+          from(Numbers{1, 2, 3}, {2, 2});
+        }) == "ShapeError: from: 3 values do not fill shape [2, 2] of 4 elements");
   CHECK(error_of([] { zeros({2, -1}); }) == "ShapeError: empty: a size in [2, -1] is negative");
-  CHECK(error_of([] { zeros({1LL << 40, 1LL << 40}); }) ==
-        "ShapeError: empty: shape [1099511627776, 1099511627776] has too many elements");
+  CHECK(error_of([] {
+          zeros({1LL << 40, 1LL << 40});
+        }) == "ShapeError: empty: shape [1099511627776, 1099511627776] has too many elements");
   CHECK(numbers(arange(0, 5)) == Numbers{0, 1, 2, 3, 4});
   CHECK(numbers(arange(1, 0, -0.25, DType::float64)) == Numbers{1, 0.75, 0.5, 0.25});
   CHECK(arange(0, 0).numel() == 0);
@@ -179,7 +187,8 @@ TEST_CASE("adopted memory is released once, when the last handle goes") {
   released = 0;
   float values[] = {1, 2, 3, 4};
   {
-    Tensor x = adopt(values, {2, 2}, DType::float32, [](void* context) { ++*static_cast<int*>(context); }, &released);
+    Tensor x = adopt(
+        values, {2, 2}, DType::float32, [](void* context) { ++*static_cast<int*>(context); }, &released);
     const Tensor view = select(x, 0, 1);
     x = Tensor();
     CHECK(released == 0);
@@ -223,9 +232,7 @@ TEST_CASE("memory: alignment, live bytes, peak, reuse") {
 
 TEST_CASE("memory: large blocks are kept, joined again and handed out anew") {
   const auto reserved = [] { return memory_statistics().reserved; };
-  {
-    const Tensor warm = empty({12 << 20});
-  }
+  { const Tensor warm = empty({12 << 20}); }
   const std::size_t kept = reserved();
   for (int i = 0; i < 20; ++i) {
     std::vector<Tensor> parts;
@@ -250,9 +257,7 @@ TEST_CASE("memory: a limit of 0 gives free arenas back at once") {
   }
   CHECK(memory_statistics().reserved <= before);
   set_memory_cache_limit(std::size_t{2} << 30);
-  {
-    const Tensor x = empty({40 << 20});
-  }
+  { const Tensor x = empty({40 << 20}); }
   CHECK(memory_statistics().cached >= (std::size_t{160} << 20));
   release_cached_memory();
   CHECK(memory_statistics().reserved <= before);
@@ -267,7 +272,9 @@ TEST_CASE("memory: blocks may be freed by another thread, and threads may end") 
       threads.emplace_back([k, &made] {
         for (std::int64_t i = 0; i < 300; ++i) {
           Tensor x = empty({i * static_cast<std::int64_t>(k + 1)}, DType::int64);
-          if (x.numel() > 0) std::memset(x.mutable_data<std::int64_t>(), static_cast<int>(k + 1), 8 * static_cast<std::size_t>(x.numel()));
+          if (x.numel() > 0)
+            std::memset(x.mutable_data<std::int64_t>(), static_cast<int>(k + 1),
+                        8 * static_cast<std::size_t>(x.numel()));
           made[k].push_back(x);
         }
       });
@@ -275,7 +282,8 @@ TEST_CASE("memory: blocks may be freed by another thread, and threads may end") 
     int damaged = 0;
     for (std::size_t k = 0; k < made.size(); ++k)
       for (const Tensor& x : made[k])
-        for (const std::int64_t v : to_vector<std::int64_t>(x)) damaged += v != 0x0101010101010101 * static_cast<std::int64_t>(k + 1);
+        for (const std::int64_t v : to_vector<std::int64_t>(x))
+          damaged += v != 0x0101010101010101 * static_cast<std::int64_t>(k + 1);
     CHECK(damaged == 0);
   }
   CHECK(memory_statistics().live == before);

@@ -33,17 +33,16 @@ Tensor large() {
 /// y = x^2 with a rule of the test's choosing.
 template <class Rule>
 Tensor square_with(const Tensor& x, Rule rule) {
-  return record({"planted", {}, saves::inputs}, {x}, [](const Inputs& in) { return kernels::unary(kernels::Unary::square, in[0]); },
-                rule);
+  return record(
+      {"planted", {}, saves::inputs}, {x},
+      [](const Inputs& in) { return kernels::unary(kernels::Unary::square, in[0]); }, rule);
 }
 template <class Rule>
 auto planted(Rule rule) {
   return [rule](const Inputs1& in) { return square_with(in[0], rule); };
 }
 
-bool contains(const std::string& text, const char* part) {
-  return text.find(part) != std::string::npos;
-}
+bool contains(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 
@@ -82,7 +81,9 @@ TEST_CASE("right rules pass, small and large, of one and several inputs and outp
   CHECK(gradgradcheck([](const Inputs1& in) { return softmax(in[0], 1); }, {small_matrix()}));
   CHECK(gradcheck([](const Inputs1& in) { return tanh(in[0]) * in[1]; }, {large(), numbers({3})}));
   CHECK(gradgradcheck([](const Inputs1& in) { return tanh(in[0]) * in[1]; }, {large(), numbers({3})}));
-  const auto several = [](const Inputs1& in) { return std::vector<Tensor>{in[0] * in[1], exp(in[0]), argmax(in[0], 0)}; };
+  const auto several = [](const Inputs1& in) {
+    return std::vector<Tensor>{in[0] * in[1], exp(in[0]), argmax(in[0], 0)};
+  };
   CHECK(gradcheck(several, {numbers({1, 2, 3}), numbers({4, 5, 6})}));
   CHECK(gradgradcheck(several, {numbers({1, 2, 3}), numbers({4, 5, 6})}));
   const auto chosen = [](const Inputs1& in) { return index_select(in[0], 0, in[1]); };
@@ -93,7 +94,8 @@ TEST_CASE("gradcheck catches a wrong factor and says where") {
   const auto wrong = planted([](const Saved& s, const Tensor& dy) { return dy * s.input(0); });
   const Report r = gradcheck(wrong, {numbers({1, 3})});
   CHECK_FALSE(r);
-  CHECK(contains(r.message, "gradcheck: the derivative of output 0 at [1] by input 0 at [1] is 3 by the rule, 6 by differences"));
+  CHECK(contains(r.message,
+                 "gradcheck: the derivative of output 0 at [1] by input 0 at [1] is 3 by the rule, 6 by differences"));
   CHECK(contains(r.message, "; 2 of 4 entries differ"));
   CHECK(r.index == Dims{1});
   CHECK(r.actual == doctest::Approx(3));
@@ -123,9 +125,10 @@ TEST_CASE("gradcheck catches a gradient of the wrong shape or type") {
 
 TEST_CASE("gradcheck catches a gradient that does not reach one input") {
   const auto forgets = [](const Inputs1& in) {
-    return record({"planted", {}, saves::inputs}, {in[0], in[1]},
-                  [](const Inputs& i) { return kernels::binary(kernels::Binary::mul, i[0], i[1]); },
-                  [](const Saved& s, const Tensor& dy) { return gradients(dy * s.input(1), Tensor()); });
+    return record(
+        {"planted", {}, saves::inputs}, {in[0], in[1]},
+        [](const Inputs& i) { return kernels::binary(kernels::Binary::mul, i[0], i[1]); },
+        [](const Saved& s, const Tensor& dy) { return gradients(dy * s.input(1), Tensor()); });
   };
   const Report r = gradcheck(forgets, {numbers({1, 2}), numbers({3, 4})});
   CHECK_FALSE(r);
@@ -169,13 +172,15 @@ TEST_CASE("gradcheck catches rules that are wrong only for some layouts") {
   const auto input = planted([rowwise](const Saved& s, const Tensor& dy) { return dy * (rowwise(s.input(0)) * 2.0); });
   const Report by_input = gradcheck(input, {small_matrix()});
   CHECK(contains(by_input.message, "gradcheck: with inputs transposed in memory, the gradient of input 0 differs: "));
-  const auto gradient = planted([rowwise](const Saved& s, const Tensor& dy) { return rowwise(dy) * (s.input(0) * 2.0); });
+  const auto gradient =
+      planted([rowwise](const Saved& s, const Tensor& dy) { return rowwise(dy) * (s.input(0) * 2.0); });
   CHECK(contains(gradcheck(gradient, {small_matrix()}).message, "in memory, the gradient of input 0 differs: "));
   CHECK(gradcheck(input, {small_matrix()}, {.layouts = false}));
   const auto repeated = planted([](const Saved& s, const Tensor& dy) {
     return s.input(0).strides()[0] == 0 ? dy * s.input(0) : dy * (s.input(0) * 2.0);
   });
-  CHECK(contains(gradcheck(repeated, {small_matrix()}).message, "with inputs repeated in memory, the gradient of input 0 differs"));
+  CHECK(contains(gradcheck(repeated, {small_matrix()}).message,
+                 "with inputs repeated in memory, the gradient of input 0 differs"));
 }
 
 TEST_CASE("gradcheck does not trust differences at an edge, nor functions that change") {
@@ -183,7 +188,8 @@ TEST_CASE("gradcheck does not trust differences at an edge, nor functions that c
   CHECK_FALSE(edge);
   CHECK(contains(edge.message, "by differences, which are not to be trusted: the function is not smooth here"));
   int call = 0;
-  const Report changing = gradcheck([&](const Inputs1& in) { return in[0] * static_cast<double>(++call); }, {numbers({1, 2})});
+  const Report changing =
+      gradcheck([&](const Inputs1& in) { return in[0] * static_cast<double>(++call); }, {numbers({1, 2})});
   CHECK(contains(changing.message, "gradcheck: two calls on the same inputs differ: 2 of 2 entries differ"));
   const auto throws = planted([](const Saved& s, const Tensor& dy) { return dy * s.output(); });
   CHECK(gradcheck(throws, {numbers({1})}).message ==
@@ -191,8 +197,9 @@ TEST_CASE("gradcheck does not trust differences at an edge, nor functions that c
 }
 
 TEST_CASE("gradcheck wants float64, and something to check") {
-  CHECK(error_of([] { gradcheck([](const Inputs1& in) { return exp(in[0]); }, {tensor({1, 2})}); }) ==
-        "DtypeError: gradcheck: input 0 is float32\n  help: convert it with to(x, DType::float64)");
+  CHECK(error_of([] {
+          gradcheck([](const Inputs1& in) { return exp(in[0]); }, {tensor({1, 2})});
+        }) == "DtypeError: gradcheck: input 0 is float32\n  help: convert it with to(x, DType::float64)");
   CHECK(gradcheck([](const Inputs1& in) { return in[0]; }, {zeros({2}, DType::int64)}).message ==
         "gradcheck: no input is float64, so there is no gradient to check");
   Tensor chosen = numbers({1, 2});

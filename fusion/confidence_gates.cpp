@@ -1,0 +1,57 @@
+#include <weft/fusion/confidence_gates.h>
+
+#include <weft/autograd/ops.h>
+#include <weft/tensor/create.h>
+
+namespace weft::fusion {
+
+Tensor ConfidenceGates::Gate::operator()(const Tensor& x) const { return score(dropout(relu(hidden(x)))); }  // (B, 1)
+
+ConfidenceGates::ConfidenceGates(const Options& o)
+    : expected("gate", o),
+      projections(fusion::projections(o)),
+      theta(zeros({static_cast<std::int64_t>(o.names.size())}, o.dtype).set_requires_grad()),
+      temperature(checked_temperature("gate", o)),
+      auxiliary_weight(o.auxiliary_weight),
+      confidence_weight(o.confidence_weight) {
+  at_least("gate", "classes", o.classes, 2);
+  at_least("gate", "hidden", o.hidden, 1);
+  for (const std::int64_t width : o.widths) {
+    gates.push_back({Linear({.in_features = width, .out_features = o.hidden, .dtype = o.dtype}), Dropout(o.dropout),
+                     Linear({.in_features = o.hidden, .out_features = 1, .dtype = o.dtype})});
+    heads.push_back(Linear({.in_features = o.width, .out_features = o.classes, .dtype = o.dtype}));
+  }
+}
+
+Fused ConfidenceGates::operator()(const data::Modalities& encoded) const {
+  expected.check("gate", encoded);
+  Fused fused = begin(encoded.present);
+  const std::vector<Tensor> projected = project(projections, encoded);
+  std::vector<Tensor> scores;
+  for (std::size_t m = 0; m < gates.size(); ++m) {
+    const Tensor who = who_has(encoded.present, m);
+    scores.push_back(gates[m](rows_or(encoded.features[m], who)));  // (B, 1)
+    fused.logits.push_back(rows_or(heads[m](projected[m]), who));   // (B, C)
+  }
+  const Tensor score = cat(scores, 1);  // (B, M)
+  fused.confidence = rows_or(sigmoid(score), encoded.present);
+  // exp(score) are the odds c / (1 - c) of the confidence c.
+  fused.weights = weigh(theta + score, encoded.present, temperature);
+  fused.features = weighted_sum(projected, fused.weights);  // (B, D)
+  return fused;
+}
+
+Tensor ConfidenceGates::auxiliary_loss(const Fused& fused, const Tensor& target, const LossOptions& options) const {
+  Tensor loss = modality_losses(fused, target, options);
+  for (std::size_t m = 0; m < fused.logits.size(); ++m) {
+    // What the gate has to foretell is a fact of this step, not something to be moved towards the gate.
+    const Tensor probability = softmax(detach(fused.logits[m]), 1);
+    const Tensor truth = squeeze(gather(probability, 1, unsqueeze(target, 1)), 1);  // (B,)
+    const Tensor error = square(select(fused.confidence, 1, static_cast<std::int64_t>(m)) - truth);
+    const Tensor missed = mean_loss(error, target, options, squeeze(who_has(fused.present, m), 1));
+    if (missed.defined()) loss = loss + missed * confidence_weight;
+  }
+  return loss.defined() ? loss * auxiliary_weight : loss;
+}
+
+}  // namespace weft::fusion

@@ -1,0 +1,103 @@
+#include <weft/fusion/encoder.h>
+
+#include <algorithm>
+
+#include <weft/autograd/ops.h>
+#include <weft/tensor/create.h>
+#include <weft/tensor/names.h>
+
+namespace weft::fusion {
+namespace {
+
+void known(const char* what, const std::string& name, std::initializer_list<std::string> all) {
+  if (std::find(all.begin(), all.end(), name) == all.end())
+    throw ConfigError(
+        text("encoder: there is no ", what, " \"", name, "\"", closest(name, std::span(all.begin(), all.size()))));
+}
+
+void add_norm(Sequential& layers, const std::string& norm, std::int64_t width, DType dtype) {
+  if (norm == "layer") layers.add(LayerNorm({.normalized_shape = {width}, .dtype = dtype}));
+  if (norm == "batch") layers.add(SparseBatchNorm({.num_features = width, .dtype = dtype}));
+}
+
+void add_activation(Sequential& layers, const std::string& activation) {
+  if (activation == "relu") layers.add(ReLU());
+  if (activation == "gelu") layers.add(GELU());
+  if (activation == "silu") layers.add(SiLU());
+  if (activation == "tanh") layers.add(Tanh());
+}
+
+Sequential mlp(const EncoderOptions& o) {
+  known("activation", o.activation, {"relu", "gelu", "silu", "tanh"});
+  known("norm", o.norm, {"none", "layer", "batch"});
+  Sequential layers;
+  std::int64_t in = o.in_features;
+  for (const std::int64_t width : o.hidden) {
+    layers.add(Linear({.in_features = in, .out_features = width, .dtype = o.dtype}));
+    add_norm(layers, o.norm, width, o.dtype);
+    add_activation(layers, o.activation);
+    if (o.dropout != 0) layers.add(Dropout(o.dropout));
+    in = width;
+  }
+  return layers;
+}
+
+/// Encodes the rows that are there and puts them back into zeros.
+Tensor encode_present(const Encoder& encoder, const Tensor& x, const Tensor& who) {
+  const std::int64_t batch = x.size(0);
+  const Tensor rows = nonzero(who);  // (K,)
+  if (rows.numel() == 0) return zeros({batch, encoder.width}, encoder.dtype);
+  const bool everyone = rows.numel() == batch;
+  const Tensor encoded = encoder(everyone ? x : index_select(x, 0, rows));  // (K, width)
+  if (encoded.dim() != 2 || encoded.size(1) != encoder.width)
+    throw ShapeError(text("encoder: its layers gave ", encoded.shape(), ", its width is ", encoder.width));
+  return everyone ? encoded : index_add(zeros({batch, encoder.width}, encoded.dtype()), 0, rows, encoded);
+}
+
+}  // namespace
+
+Tensor Encoder::operator()(const Tensor& x) const { return layers(to(x, dtype)); }
+
+Tensor SparseBatchNorm::operator()(const Tensor& x) const {
+  if (norm.mode.training && x.numel() == x.size(1) && norm.running_mean.defined())
+    return batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, false, norm.momentum, norm.eps);
+  return norm(x);
+}
+
+Encoder make_encoder(std::string_view kind, const EncoderOptions& o) {
+  const std::string name(kind);
+  if (std::find(encoder_names().begin(), encoder_names().end(), name) == encoder_names().end())
+    throw ConfigError(text("encoder: there is no \"", name, "\"", closest(name, encoder_names())));
+  if (o.in_features < 1)
+    throw ConfigError(text("encoder: in_features is ", o.in_features, "\n  help: choose 1 or more"));
+  if (name == "identity") return {{}, o.in_features, o.dtype};
+  if (o.hidden.empty())
+    throw ConfigError(text("encoder: \"", name, "\" has no layer sizes\n  help: give hidden, as in {32}"));
+  for (const std::int64_t width : o.hidden)
+    if (width < 1)
+      throw ConfigError(text("encoder: a layer of \"", name, "\" has ", width, " features\n  help: choose 1 or more"));
+  if (name == "linear") {
+    Sequential layers;
+    layers.add(Linear({.in_features = o.in_features, .out_features = o.hidden.back(), .dtype = o.dtype}));
+    return {std::move(layers), o.hidden.back(), o.dtype};
+  }
+  return {mlp(o), o.hidden.back(), o.dtype};
+}
+
+const std::vector<std::string>& encoder_names() {
+  static const std::vector<std::string> all{"identity", "linear", "mlp"};
+  return all;
+}
+
+data::Modalities encode(const std::vector<Encoder>& encoders, const data::Modalities& raw) {
+  raw.check();
+  if (encoders.size() != raw.features.size())
+    throw ShapeError(text("encode: ", encoders.size(), " encoders for ", raw.features.size(), " modalities"));
+  data::Modalities encoded{raw.names, {}, raw.present};
+  for (std::size_t m = 0; m < encoders.size(); ++m)
+    encoded.features.push_back(
+        encode_present(encoders[m], raw.features[m], select(raw.present, 1, static_cast<std::int64_t>(m))));
+  return encoded;
+}
+
+}  // namespace weft::fusion

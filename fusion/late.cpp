@@ -1,0 +1,41 @@
+#include <weft/fusion/late.h>
+
+#include <cmath>
+
+#include <weft/autograd/ops.h>
+#include <weft/tensor/create.h>
+
+namespace weft::fusion {
+
+Late::Late(const Options& o) : expected("late", o), auxiliary_weight(o.auxiliary_weight) {
+  at_least("late", "classes", o.classes, 2);
+  for (const std::int64_t width : o.widths)
+    heads.push_back(Linear({.in_features = width, .out_features = o.classes, .dtype = o.dtype}));
+}
+
+Fused Late::operator()(const data::Modalities& encoded) const {
+  expected.check("late", encoded);
+  const DType dtype = heads.front().weight.dtype();
+  Fused fused = begin(encoded.present);
+  fused.weights = even_weights(encoded.present, dtype);
+  // Not -inf, which would make NaN of a row without any modality; e to this is 0 as well.
+  const Tensor impossible = scalar(-1e30, dtype);
+  std::vector<Tensor> said;
+  for (std::size_t m = 0; m < heads.size(); ++m) {
+    const Tensor who = who_has(encoded.present, m);
+    fused.logits.push_back(rows_or(heads[m](rows_or(encoded.features[m], who)), who));  // (B, C)
+    said.push_back(rows_or(log_softmax(fused.logits.back(), 1), who, impossible));
+  }
+  const Tensor count = sum(to(encoded.present, dtype), 1, true);                  // (B, 1)
+  const Tensor mixed = logsumexp(stack(said, 1), 1) - log(clamp(count, 1, 1e9));  // (B, M, C) -> (B, C)
+  const double classes = static_cast<double>(mixed.size(1));
+  fused.decision = where(unsqueeze(fused.empty, 1), scalar(-std::log(classes), dtype), mixed);
+  return fused;
+}
+
+Tensor Late::auxiliary_loss(const Fused& fused, const Tensor& target, const LossOptions& options) const {
+  const Tensor loss = modality_losses(fused, target, options);
+  return loss.defined() ? loss * auxiliary_weight : loss;
+}
+
+}  // namespace weft::fusion

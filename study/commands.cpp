@@ -1,0 +1,248 @@
+#include <weft/study/commands.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <thread>
+
+#include <nlohmann/json.hpp>
+
+#include <weft/data/file.h>
+#include <weft/study/compare.h>
+#include <weft/study/interrupt.h>
+#include <weft/study/network.h>
+#include <weft/study/output.h>
+#include <weft/study/report.h>
+#include <weft/study/terminal.h>
+#include <weft/study/version.h>
+#include <weft/tensor/parallel.h>
+
+namespace weft::study {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* compare_checkpoint = "compare.weft-checkpoint";
+constexpr const char* train_checkpoint = "train.weft-checkpoint";
+
+void print(const std::string& s) {
+  std::fwrite(s.data(), 1, s.size(), stdout);
+  std::fflush(stdout);
+}
+
+std::string folder_of(const CommandOptions& options, const Study& study) {
+  return options.out.empty() ? "runs/" + study.name : options.out;
+}
+
+/// Results are the same for any number of threads and jobs; `jobs` splits at a time leave one thread to each.
+void set_threads(int jobs) {
+  deterministic(true);
+  if (jobs > 1) set_num_threads(1);
+}
+
+data::Predictions predictions_of(const Dataset& dataset, std::span<const std::int64_t> rows, const Outcome& outcome) {
+  data::Predictions p;
+  p.classes = dataset.class_count();
+  p.probabilities = outcome.probabilities;
+  for (const std::int64_t i : rows) p.labels.push_back(dataset.labels[static_cast<std::size_t>(i)]);
+  return p;
+}
+
+/// Metrics of one set of predictions with bootstrap intervals, as a table and as JSON.
+Json judge(const data::Predictions& predictions, const std::string& first, std::uint64_t seed, double level,
+           TextTable& table) {
+  std::vector<std::string> names = {first};
+  for (const char* name : {"roc_auc", "accuracy", "balanced_accuracy", "f1_macro", "brier", "log_loss"})
+    if (name != first) names.emplace_back(name);
+  Json out = Json::object();
+  for (const std::string& name : names) {
+    data::BootstrapOptions options;
+    options.seed = seed;
+    options.level = level;
+    const data::Interval i = data::bootstrap(predictions, data::metric(name).compute, options);
+    table.row({metric_title(name), fixed(i.estimate), fixed(i.low) + " to " + fixed(i.high)});
+    out[name] = {{"value", i.estimate}, {"low", i.low}, {"high", i.high}};
+  }
+  return out;
+}
+
+/// A kept model: everything but the network's numbers.
+struct Model {
+  Study study;
+  std::string fusion;
+  std::uint64_t seed = 0;
+  std::vector<std::string> classes;
+  data::Split split;
+  Preparation preparation;
+};
+
+std::string model_json(const Model& model) {
+  Json out{{"weft_model", 1},
+           {"version", version},
+           {"study", std::filesystem::absolute(model.study.place.file).string()},
+           {"study_file", model.study.source},
+           {"fusion", model.fusion},
+           {"seed", model.seed},
+           {"classes", model.classes},
+           {"train", model.split.train},
+           {"test", model.split.test},
+           {"preparation", model.preparation.to_json()}};
+  return out.dump(1) + '\n';
+}
+
+Model load_model(const std::string& folder) {
+  const std::string path = (std::filesystem::path(folder) / "model.json").string();
+  const Json in = Json::parse(data::read_file("load", path), nullptr, false);
+  if (!in.is_object() || !in.contains("weft_model"))
+    throw FileError(text("load: ", path, " is not a model that weft kept"));
+  Model model;
+  try {
+    model.study = parse_study(in.at("study_file").get<std::string>(), in.at("study").get<std::string>());
+    model.fusion = in.at("fusion").get<std::string>();
+    model.seed = in.at("seed").get<std::uint64_t>();
+    model.classes = in.at("classes").get<std::vector<std::string>>();
+    model.split.train = in.at("train").get<std::vector<std::int64_t>>();
+    model.split.test = in.at("test").get<std::vector<std::int64_t>>();
+    model.preparation = Preparation::from_json(in.at("preparation").get<std::string>());
+  } catch (const nlohmann::json::exception&) {
+    throw FileError(text("load: ", path, " is damaged"));
+  }
+  return model;
+}
+
+}  // namespace
+
+void run_compare(const CommandOptions& options) {
+  const Study study = load_study(options.study);
+  const Dataset dataset = load_dataset(study);
+  OutputFolder folder("compare", folder_of(options, study));
+
+  Methods methods = make_baselines(study);
+  for (auto& fusion : make_fusions(study)) methods.push_back(std::move(fusion));
+  Progress progress(options.json ? stderr : stdout, options.quiet);
+  CompareOptions compare_options;
+  compare_options.splits = options.splits;
+  compare_options.seed = options.seed;
+  compare_options.jobs =
+      options.jobs > 0 ? options.jobs : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  compare_options.checkpoint = folder.path(compare_checkpoint);
+  compare_options.resume = options.resume;
+  compare_options.on_fit = [&](std::int64_t done, std::int64_t total, const std::string& what) {
+    progress.update(done, total, what);
+  };
+  set_threads(compare_options.jobs);
+  const Run run = compare(study, dataset, methods, compare_options);
+  progress.finish();
+
+  const Findings findings = summarize(run);
+  folder.add("results.json", to_json(run, findings));
+  folder.add("results.csv", to_csv(run));
+  folder.add("report.html", html_report(run, findings));
+  folder.commit();
+  folder.remove(compare_checkpoint);
+  if (options.json) {
+    print(to_json(run, findings));
+  } else {
+    print(text_report(run, findings, Style::of(stdout)));
+    if (!options.quiet) print(text("\nreport: ", folder.path("report.html"), '\n'));
+  }
+}
+
+void run_train(const CommandOptions& options) {
+  Model model;
+  model.study = load_study(options.study);
+  const Study& study = model.study;
+  const Dataset dataset = load_dataset(study);
+  OutputFolder folder("train", folder_of(options, study));
+
+  model.fusion = study.fusion.name;
+  model.seed = options.seed.value_or(study.train.seed);
+  model.classes = dataset.classes;
+  Generator generator{model.seed, 0};
+  model.split = dataset.fixed ? *dataset.fixed : data::stratified_split(dataset.labels, study.compare.test, generator);
+  model.preparation = Preparation::fit(dataset, model.split.train);
+  const data::Modalities x = model.preparation.apply(dataset);
+
+  set_threads(1);
+  Progress progress(options.json ? stderr : stdout, options.quiet);
+  Task task{x, dataset.labels, dataset.class_count(), model.split.train, data::metric(study.train.metric)};
+  task.seed = derive_seed(model.seed, 0);
+  task.checkpoint = folder.path(train_checkpoint);
+  task.resume = options.resume;
+  task.on_epoch = [&](std::int64_t done, std::int64_t total, const Curve& curve) {
+    const double score = curve.validation_score.empty() ? 0 : curve.validation_score.back();
+    progress.update(done, total, text("epochs, validation ", metric_title(study.train.metric), ' ', fixed(score)));
+    check_interrupt();
+  };
+  const auto fitted = make_fusion(study, model.fusion)->fit(task);
+  progress.finish();
+
+  TextTable table({model.fusion + ", " + std::to_string(model.split.test.size()) + " test rows", "", "95% interval"});
+  Json results{{"weft", version},
+               {"study", study.name},
+               {"fusion", model.fusion},
+               {"seed", model.seed},
+               {"train_rows", model.split.train.size()},
+               {"test_rows", model.split.test.size()}};
+  if (fitted->validation) results["validation"] = {{study.train.metric, *fitted->validation}};
+  results["test"] = judge(predictions_of(dataset, model.split.test, fitted->predict(x.rows(model.split.test))),
+                          study.compare.metric, model.seed, 0.95, table);
+  results["curve"] = {{"train_loss", fitted->curve.train_loss},
+                      {"validation_loss", fitted->curve.validation_loss},
+                      {"validation_score", fitted->curve.validation_score}};
+  fitted->save(folder.path(""));
+  folder.add("model.json", model_json(model));
+  folder.add("results.json", results.dump(1) + '\n');
+  folder.commit();
+  folder.remove(train_checkpoint);
+  if (options.json)
+    print(results.dump(1) + '\n');
+  else
+    print(table.str(Style::of(stdout)) + (options.quiet ? "" : text("\nmodel: ", folder.path(""), '\n')));
+}
+
+void run_evaluate(const CommandOptions& options) {
+  const Model model = load_model(options.study);
+  const auto fitted = load_fitted(model.study, model.fusion, options.study);
+  const bool own = options.rows.empty();
+  const Dataset dataset = own ? load_dataset(model.study) : load_rows(model.study, options.rows, model.classes);
+  if (dataset.labels.empty())
+    throw ConfigError(text("evaluate: ", options.rows, " has no complete target column \"", model.study.target,
+                           "\"\n  help: use weft predict for rows without a target"));
+  if (dataset.classes != model.classes) throw ConfigError("evaluate: the data's classes are not those of the model");
+  std::vector<std::int64_t> rows = model.split.test;
+  if (!own) {
+    rows.resize(static_cast<std::size_t>(dataset.rows()));
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<std::int64_t>(i);
+  }
+  const data::Modalities x = model.preparation.apply(dataset).rows(rows);
+  TextTable table({model.fusion + ", " + std::to_string(rows.size()) + " rows", "", "95% interval"});
+  const Json results =
+      judge(predictions_of(dataset, rows, fitted->predict(x)), model.study.compare.metric, model.seed, 0.95, table);
+  print(options.json ? results.dump(1) + '\n' : table.str(Style::of(stdout)));
+}
+
+void run_predict(const CommandOptions& options) {
+  const Model model = load_model(options.study);
+  const auto fitted = load_fitted(model.study, model.fusion, options.study);
+  const Dataset dataset = load_rows(model.study, options.rows, model.classes);
+  const Outcome outcome = fitted->predict(model.preparation.apply(dataset));
+  data::Table table;
+  const auto rows = static_cast<std::size_t>(dataset.rows());
+  const auto column = [&](const std::string& name, const std::vector<double>& values, std::size_t width,
+                          std::size_t j) {
+    std::vector<double> own(rows);
+    for (std::size_t i = 0; i < rows; ++i) own[i] = values[i * width + j];
+    table.columns.push_back(data::Column::of_numbers(name, std::move(own)));
+  };
+  for (std::size_t c = 0; c < model.classes.size(); ++c)
+    column("probability of " + model.classes[c], outcome.probabilities, model.classes.size(), c);
+  for (std::size_t m = 0; !outcome.weights.empty() && m < model.study.modalities.size(); ++m)
+    column("weight of " + model.study.modalities[m].name, outcome.weights, model.study.modalities.size(), m);
+  if (options.out.empty())
+    print(data::to_csv(table));
+  else
+    data::write_csv(options.out, table);
+}
+
+}  // namespace weft::study

@@ -1,0 +1,30 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+/// What the `weft` command does, without its command line. All throw weft::Error and print results to stdout.
+namespace weft::study {
+
+struct CommandOptions {
+  std::string study;  ///< a study file (train, compare) or a model's folder (evaluate, predict)
+  std::string rows;   ///< a CSV of new rows (predict; optional for evaluate)
+  std::string out;    ///< folder of results; predict: a CSV file; empty: runs/<study>, predict: stdout
+  std::optional<std::uint64_t> seed;
+  std::optional<std::int64_t> splits;
+  int jobs = 0;  ///< 0: one per core
+  bool json = false;
+  bool resume = false;
+  bool quiet = false;
+};
+
+/// Writes results.json, results.csv and report.html to the folder, and prints the table.
+void run_compare(const CommandOptions& options);
+/// Trains the study's fusion and keeps it in the folder: model.json, network files, results of the test rows.
+void run_train(const CommandOptions& options);
+/// Judges a kept model on its test rows, or on the rows of a CSV that has the target.
+void run_evaluate(const CommandOptions& options);
+/// Class probabilities, and weights per modality, for the rows of a CSV.
+void run_predict(const CommandOptions& options);
+
+}  // namespace weft::study

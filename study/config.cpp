@@ -1,0 +1,392 @@
+#include <weft/study/config.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <set>
+#include <sstream>
+
+// The one place that includes it: it costs seconds to compile.
+#define TOML_EXCEPTIONS 1
+#include <toml++/toml.h>
+
+#include <weft/data/file.h>
+#include <weft/data/metrics.h>
+#include <weft/tensor/names.h>
+
+namespace weft::study {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+std::string quoted(const Strings& names) {
+  std::string out;
+  for (const std::string& name : names) out += (out.empty() ? "\"" : ", \"") + name + '"';
+  return out;
+}
+
+/// One table of the file. Remembers which keys were asked for, so that finish() can reject the others.
+class Section {
+ public:
+  Section(const toml::table& table, std::string name, std::string file)
+      : table_(table), name_(std::move(name)), file_(std::move(file)) {}
+
+  Place place() const { return {file_, table_.source().begin.line}; }
+  Place place(const toml::node& node) const { return {file_, node.source().begin.line}; }
+  Place place(std::string_view key) const {
+    const toml::node* node = table_.get(key);
+    return node ? place(*node) : place();
+  }
+  bool has(std::string_view key) const { return table_.contains(key); }
+  const std::string& name() const { return name_; }
+
+  const toml::node* find(std::string_view key) {
+    known_.emplace_back(key);
+    return table_.get(key);
+  }
+
+  std::string string(std::string_view key, std::string fallback = {}) {
+    const toml::node* node = find(key);
+    if (!node) return fallback;
+    return want<std::string>(*node, key, "text in quotes");
+  }
+  std::string one_of(std::string_view key, const Strings& choices, const std::string& fallback) {
+    const std::string value = string(key, fallback);
+    if (has(key) && std::ranges::find(choices, value) == choices.end())
+      unknown(place(key), std::string(key), value, choices);
+    return value;
+  }
+  bool boolean(std::string_view key, bool fallback) {
+    const toml::node* node = find(key);
+    return node ? want<bool>(*node, key, "true or false") : fallback;
+  }
+  double number(std::string_view key, double fallback, double low, double high) {
+    const toml::node* node = find(key);
+    if (!node) return fallback;
+    const double value = real(*node, key);
+    if (!(value >= low && value <= high)) out_of_range(*node, key, value, low, high);
+    return value;
+  }
+  std::int64_t integer(std::string_view key, std::int64_t fallback, std::int64_t low, std::int64_t high) {
+    const toml::node* node = find(key);
+    if (!node) return fallback;
+    const auto value = want<std::int64_t>(*node, key, "a whole number");
+    if (value < low || value > high) out_of_range(*node, key, value, low, high);
+    return value;
+  }
+  /// A text, or a list of texts.
+  Strings strings(std::string_view key) {
+    const toml::node* node = find(key);
+    Strings out;
+    if (!node) return out;
+    if (!node->is_array()) return {want<std::string>(*node, key, "a text or a list of texts")};
+    for (const toml::node& item : *node->as_array()) out.push_back(want<std::string>(item, key, "a list of texts"));
+    return out;
+  }
+  std::vector<std::int64_t> sizes(std::string_view key, std::vector<std::int64_t> fallback) {
+    const toml::node* node = find(key);
+    if (!node) return fallback;
+    if (!node->is_array()) wrong_type(*node, key, "a list of whole numbers");
+    std::vector<std::int64_t> out;
+    for (const toml::node& item : *node->as_array()) {
+      const auto value = want<std::int64_t>(item, key, "a list of whole numbers");
+      if (value < 1 || value > 1'000'000) out_of_range(item, key, value, 1, 1'000'000);
+      out.push_back(value);
+    }
+    return out;
+  }
+  std::vector<double> numbers(std::string_view key) {
+    const toml::node* node = find(key);
+    std::vector<double> out;
+    if (!node) return out;
+    if (!node->is_array()) wrong_type(*node, key, "a list of numbers");
+    for (const toml::node& item : *node->as_array()) out.push_back(real(item, key));
+    return out;
+  }
+  /// A table inside this one.
+  const toml::table* table(std::string_view key) {
+    const toml::node* node = find(key);
+    if (!node) return nullptr;
+    if (!node->is_table()) wrong_type(*node, key, "a table");
+    return node->as_table();
+  }
+
+  /// Throws at the first key that nobody asked for.
+  void finish() const {
+    for (const auto& [key, node] : table_) {
+      if (std::ranges::find(known_, key.str()) != known_.end()) continue;
+      const Place where{file_, key.source().begin.line ? key.source().begin.line : node.source().begin.line};
+      throw ConfigError(text(where.str(), ": unknown key \"", key.str(), "\" in ", name_, closest(key.str(), known_)));
+    }
+  }
+
+  [[noreturn]] static void unknown(const Place& where, const std::string& what, const std::string& value,
+                                   const Strings& choices) {
+    throw ConfigError(text(where.str(), ": unknown ", what, " \"", value, "\"", closest(value, choices),
+                           "\n  help: choose one of ", quoted(choices)));
+  }
+
+ private:
+  [[noreturn]] void wrong_type(const toml::node& node, std::string_view key, const char* wanted) const {
+    std::ostringstream kind;
+    kind << node.type();
+    throw ConfigError(text(place(node).str(), ": \"", key, "\" in ", name_, " is ", kind.str(), ", not ", wanted));
+  }
+  template <class T>
+  [[noreturn]] void out_of_range(const toml::node& node, std::string_view key, T value, std::type_identity_t<T> low,
+                                 std::type_identity_t<T> high) const {
+    throw ConfigError(
+        text(place(node).str(), ": \"", key, "\" in ", name_, " is ", value, ", outside ", low, " to ", high));
+  }
+  template <class T>
+  T want(const toml::node& node, std::string_view key, const char* wanted) const {
+    const auto value = node.value_exact<T>();
+    if (!value) wrong_type(node, key, wanted);
+    return *value;
+  }
+  double real(const toml::node& node, std::string_view key) const {
+    if (!node.is_number()) wrong_type(node, key, "a number");
+    return *node.value<double>();
+  }
+
+  const toml::table& table_;
+  std::string name_, file_;
+  Strings known_;
+};
+
+/// Replaces ${NAME} by the environment.
+std::string expand(const std::string& path, const Place& where) {
+  std::string out;
+  for (std::size_t at = 0; at < path.size();) {
+    const std::size_t open = path.find("${", at);
+    const std::size_t close = open == std::string::npos ? open : path.find('}', open);
+    if (close == std::string::npos) {
+      out += path.substr(at);
+      break;
+    }
+    const std::string name = path.substr(open + 2, close - open - 2);
+    const char* value = std::getenv(name.c_str());
+    if (!value || !*value)
+      throw MissingData(where, path, text("set ", name, " to the folder that holds the data sets"));
+    out += path.substr(at, open - at) + value;
+    at = close + 1;
+  }
+  return out;
+}
+
+/// A path of the study file as it can be opened from here: relative ones begin at the study file, or at [data] folder.
+std::string resolve(const std::string& path, const Place& where, const std::string& folder = {}) {
+  namespace fs = std::filesystem;
+  const fs::path p(expand(path, where));
+  const fs::path base = folder.empty() ? fs::path(where.file).parent_path() : fs::path(folder);
+  return (p.is_absolute() ? p : base / p).lexically_normal().string();
+}
+
+EncoderConfig read_encoder(Section s) {
+  EncoderConfig c;
+  c.place = s.place();
+  c.type = s.one_of("type", {"mlp", "linear", "identity"}, c.type);
+  c.hidden = s.sizes("hidden", c.hidden);
+  c.dropout = s.number("dropout", c.dropout, 0, 0.99);
+  c.norm = s.one_of("norm", {"none", "layer", "batch"}, c.norm);
+  s.finish();
+  return c;
+}
+
+ModalityConfig read_modality(Section s, const DataConfig& data, const std::optional<EncoderConfig>& encoder,
+                             const std::string& file) {
+  ModalityConfig c;
+  c.place = s.place();
+  c.name = s.string("name");
+  if (c.name.empty()) throw ConfigError(text(c.place.str(), ": a [[modality]] needs a name"));
+  c.columns = s.strings("columns");
+  c.rest = s.boolean("rest", false);
+  c.exclude = s.strings("exclude");
+  c.categorical = s.strings("categorical");
+  c.files = s.strings(s.has("file") ? "file" : "files");
+  c.feature_names = s.string("feature_names");
+  if (encoder) c.encoder = *encoder;
+  if (const toml::table* t = s.table("encoder")) c.encoder = read_encoder({*t, "encoder of \"" + c.name + '"', file});
+  s.finish();
+  const int ways = !c.columns.empty() + c.rest + !c.files.empty();
+  if (ways != 1)
+    throw ConfigError(
+        text(c.place.str(), ": modality \"", c.name, "\" needs exactly one of columns, rest = true, files"));
+  if (c.files.empty() == data.file.empty())
+    throw ConfigError(text(
+        c.place.str(), ": modality \"", c.name, "\" takes ",
+        data.file.empty() ? "columns, but [data] names no CSV file" : "files, but [data] already names a CSV file"));
+  for (std::string& f : c.files) f = resolve(f, c.place, data.folder);
+  if (!c.feature_names.empty()) c.feature_names = resolve(c.feature_names, c.place, data.folder);
+  return c;
+}
+
+DataConfig read_data(Section s) {
+  DataConfig c;
+  c.place = s.place();
+  const std::string file = s.string("file");
+  if (!file.empty()) c.file = resolve(file, s.place("file"));
+  const std::string folder = s.string("folder");
+  if (!folder.empty()) c.folder = resolve(folder, s.place("folder"));
+  c.exclude = s.strings("exclude");
+  c.missing = s.strings("missing");
+  c.split_column = s.string("split_column");
+  c.fixed_split = s.boolean("fixed_split", false);
+  s.finish();
+  if (!c.file.empty() && !c.folder.empty())
+    throw ConfigError(text(c.place.str(), ": [data] has both file and folder; a study reads one CSV or NPY files"));
+  return c;
+}
+
+FusionConfig read_fusion(Section s) {
+  FusionConfig c;
+  c.place = s.has("name") ? s.place("name") : s.place();
+  c.name = s.string("name", c.name);
+  if (std::ranges::find(fusion_names(), c.name) == fusion_names().end())
+    Section::unknown(c.place, "fusion", c.name, fusion_names());
+  c.width = s.integer("width", c.width, 1, 65536);
+  c.head = s.sizes("head", c.head);
+  c.dropout = s.number("dropout", c.dropout, 0, 0.99);
+  c.hidden = s.integer("hidden", c.hidden, 1, 65536);
+  c.temperature = s.number("temperature", c.temperature, 1e-3, 1e3);
+  c.weights = s.numbers("weights");
+  s.finish();
+  return c;
+}
+
+std::string read_metric(Section& s, const std::string& fallback) {
+  Strings names;
+  for (const data::NamedMetric& m : data::metrics()) names.push_back(m.name);
+  return s.one_of("metric", names, fallback);
+}
+
+TrainConfig read_train(Section s) {
+  TrainConfig c;
+  c.place = s.place();
+  c.loss = s.one_of("loss", {"cross_entropy"}, c.loss);
+  c.label_smoothing = s.number("label_smoothing", c.label_smoothing, 0, 0.99);
+  c.balanced = s.boolean("balanced", c.balanced);
+  c.optimizer = s.one_of("optimizer", {"sgd", "adam", "adamw"}, c.optimizer);
+  c.lr = s.number("lr", c.lr, 1e-12, 1e6);
+  c.momentum = s.number("momentum", c.momentum, 0, 1);
+  c.weight_decay = s.number("weight_decay", c.weight_decay, 0, 1e6);
+  c.l1 = s.number("l1", c.l1, 0, 1e6);
+  c.schedule = s.one_of("schedule", {"constant", "cosine", "step"}, c.schedule);
+  c.step_size = s.integer("step_size", c.step_size, 1, 1'000'000);
+  c.gamma = s.number("gamma", c.gamma, 0, 1);
+  c.epochs = s.integer("epochs", c.epochs, 1, 1'000'000);
+  c.batch = s.integer("batch", c.batch, 1, 1'000'000'000);
+  c.clip = s.number("clip", c.clip, 0, 1e9);
+  c.patience = s.integer("patience", c.patience, 1, 1'000'000);
+  c.validation = s.number("validation", c.validation, 0.01, 0.9);
+  c.folds = s.integer("folds", c.folds, 0, 1000);
+  if (c.folds == 1)
+    throw ConfigError(text(s.place("folds").str(), ": \"folds\" in [train] is 1: give 2 or more, or leave it out"));
+  c.metric = read_metric(s, "");
+  c.degradation = s.number("degradation", c.degradation, 0, 1);
+  c.modality_dropout = s.number("modality_dropout", c.modality_dropout, 0, 1);
+  c.seed = static_cast<std::uint64_t>(s.integer("seed", 0, 0, INT64_MAX));
+  s.finish();
+  return c;
+}
+
+Strings known_only(Section& s, std::string_view key, const std::string& what, const Strings& choices) {
+  Strings values = s.strings(key);
+  for (const std::string& value : values)
+    if (std::ranges::find(choices, value) == choices.end()) Section::unknown(s.place(key), what, value, choices);
+  return values;
+}
+
+CompareConfig read_compare(Section s) {
+  CompareConfig c;
+  c.place = s.place();
+  c.fusions = known_only(s, "fusions", "fusion", fusion_names());
+  c.baselines = known_only(s, "baselines", "baseline", baseline_names());
+  c.reference = s.one_of("reference", {"l1", "l2", "late_l2", "late_cv"}, c.reference);
+  c.splits = s.integer("splits", c.splits, 2, 100'000);
+  c.seeds = s.integer("seeds", c.seeds, 1, 1000);
+  c.test = s.number("test", c.test, 0.01, 0.9);
+  c.metric = read_metric(s, "roc_auc");
+  c.level = s.number("level", c.level, 0.5, 0.9999);
+  s.finish();
+  return c;
+}
+
+}  // namespace
+
+Study parse_study(const std::string& source, const std::string& path) {
+  toml::table root;
+  try {
+    root = toml::parse(source, path);
+  } catch (const toml::parse_error& e) {
+    throw ConfigError(text(path, ":", e.source().begin.line, ": ", e.description()));
+  }
+  Section top(root, "the study file", path);
+  static const toml::table none;
+  const auto section = [&](std::string_view key) {
+    const toml::table* t = top.table(key);
+    return Section(t ? *t : none, text('[', key, ']'), path);
+  };
+
+  Study study;
+  study.place = {path, 0};
+  study.source = source;
+  if (!top.has("study")) throw ConfigError(text(path, ": there is no [study] table with name and target"));
+  Section head = section("study");
+  study.name = head.string("name", std::filesystem::path(path).stem().string());
+  study.title = head.string("title", study.name);
+  study.task = head.one_of("task", {"classification"}, study.task);
+  study.positive = head.string("positive");
+  study.target_place = head.place("target");
+  if (!head.has("target"))
+    throw ConfigError(text(head.place().str(), ": [study] needs a target: a column, or a list of NPY files"));
+  const Strings target = head.strings("target");
+  if (const toml::table* names = head.table("classes"))
+    for (const auto& [key, node] : *names) {
+      if (!node.is_string())
+        throw ConfigError(text(head.place(node).str(), ": the name of class \"", key.str(), "\" is not text"));
+      study.class_names[std::string(key.str())] = **node.as_string();
+    }
+  head.finish();
+
+  study.data = read_data(section("data"));
+  if (study.data.file.empty()) {
+    for (const std::string& f : target) study.target_files.push_back(resolve(f, study.target_place, study.data.folder));
+  } else if (target.size() != 1) {
+    throw ConfigError(text(study.target_place.str(), ": \"target\" names ", target.size(), " columns, not one"));
+  } else {
+    study.target = target.front();
+  }
+
+  std::optional<EncoderConfig> encoder;
+  if (top.has("encoder")) encoder = read_encoder(section("encoder"));
+  const toml::node* modalities = top.find("modality");
+  if (!modalities) throw ConfigError(text(path, ": there is no [[modality]]"));
+  if (!modalities->is_array_of_tables())
+    throw ConfigError(text(top.place(*modalities).str(), ": write [[modality]] with two brackets, once per modality"));
+  for (const toml::node& node : *modalities->as_array()) {
+    study.modalities.push_back(read_modality({*node.as_table(), "[[modality]]", path}, study.data, encoder, path));
+    const ModalityConfig& last = study.modalities.back();
+    for (std::size_t i = 0; i + 1 < study.modalities.size(); ++i) {
+      if (study.modalities[i].name == last.name)
+        throw ConfigError(text(last.place.str(), ": there are two modalities \"", last.name, "\""));
+      if (study.modalities[i].rest && last.rest)
+        throw ConfigError(text(last.place.str(), ": \"", study.modalities[i].name, "\" and \"", last.name,
+                               "\" both take the rest of the columns"));
+    }
+  }
+
+  study.fusion = read_fusion(section("fusion"));
+  study.train = read_train(section("train"));
+  study.compare = read_compare(section("compare"));
+  if (study.train.metric.empty()) study.train.metric = study.compare.metric;
+  if (!study.fusion.weights.empty() && study.fusion.weights.size() != study.modalities.size())
+    throw ConfigError(text(study.fusion.place.str(), ": [fusion] gives ", study.fusion.weights.size(), " weights for ",
+                           study.modalities.size(), " modalities"));
+  top.finish();
+  return study;
+}
+
+Study load_study(const std::string& path) { return parse_study(data::read_file("study", path), path); }
+
+}  // namespace weft::study

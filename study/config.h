@@ -1,0 +1,137 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <weft/tensor/error.h>
+
+/// Study files: what docs/studies.md describes, read from TOML and checked before anything runs.
+namespace weft::study {
+
+/// A line of the study file, for messages: "studies/x.toml:12".
+struct Place {
+  std::string file;
+  std::int64_t line = 0;
+  std::string str() const { return line > 0 ? text(file, ":", line) : file; }
+};
+
+/// Thrown when a study's data are not on this machine (as opposed to being wrong), so that a demonstration
+/// may go on without them.
+struct MissingData : FileError {
+  MissingData(const Place& where, const std::string& missing, const std::string& help = {})
+      : FileError(text(where.str(), ": data not found: ", missing, help.empty() ? "" : "\n  help: ", help)),
+        reason(text("data not found: ", missing, help.empty() ? "" : " (", help, help.empty() ? "" : ")")) {}
+  std::string reason;  ///< in one line, without the place
+};
+
+struct EncoderConfig {
+  std::string type = "mlp";  ///< mlp | linear | identity
+  std::vector<std::int64_t> hidden = {32};
+  double dropout = 0.2;
+  std::string norm = "none";  ///< none | layer | batch
+  Place place;
+};
+
+struct ModalityConfig {
+  std::string name;
+  std::vector<std::string> columns;      ///< patterns; empty with `rest` or `files`
+  bool rest = false;                     ///< all columns that no other modality claims
+  std::vector<std::string> exclude;      ///< patterns taken away again
+  std::vector<std::string> categorical;  ///< patterns of columns that hold codes, not quantities
+  std::vector<std::string> files;        ///< NPY files, rows stacked in this order
+  std::string feature_names;             ///< a text file, one name a line
+  EncoderConfig encoder;
+  Place place;
+};
+
+struct DataConfig {
+  std::string file;                  ///< a CSV, path as opened from here; empty for NPY files
+  std::string folder;                ///< where `files` of modalities lie
+  std::vector<std::string> exclude;  ///< columns that nobody uses
+  std::vector<std::string> missing;  ///< words that stand for a missing value; empty: the reader's own
+  std::string split_column;          ///< a column holding `train` or `test`
+  bool fixed_split = false;          ///< of two stacked files, the first trains and the second tests
+  Place place;
+};
+
+struct FusionConfig {
+  std::string name = "gate";
+  std::int64_t width = 32;         ///< of the space that all modalities are brought into
+  std::vector<std::int64_t> head;  ///< hidden layers between the fused features and the classes
+  double dropout = 0.2;
+  std::int64_t hidden = 32;     ///< of the networks that make the weights
+  double temperature = 1;       ///< of the softmax over modalities
+  std::vector<double> weights;  ///< for `static`, one per modality
+  Place place;
+};
+
+struct TrainConfig {
+  std::string loss = "cross_entropy";
+  double label_smoothing = 0;
+  bool balanced = false;  ///< weigh classes by the inverse of their frequency
+  std::string optimizer = "adamw";
+  double lr = 1e-3;
+  double momentum = 0.9;
+  double weight_decay = 0.01;
+  double l1 = 0;  ///< penalty on the encoders' first layers
+  std::string schedule = "cosine";
+  std::int64_t step_size = 30;
+  double gamma = 0.1;
+  std::int64_t epochs = 100;
+  std::int64_t batch = 32;
+  double clip = 0;  ///< largest gradient norm; 0: none
+  std::int64_t patience = 20;
+  double validation = 0.2;
+  std::int64_t folds = 0;       ///< k > 1: k networks, each validated on the fold it has not seen, averaged
+  std::string metric;           ///< what early stopping and the choice of a fusion look at
+  double degradation = 0;       ///< chance that one modality of a training row is degraded
+  double modality_dropout = 0;  ///< chance that a modality of a training row is taken away
+  std::uint64_t seed = 0;
+  Place place;
+};
+
+struct CompareConfig {
+  std::vector<std::string> fusions;    ///< empty: all there are
+  std::vector<std::string> baselines;  ///< empty: all there are
+  std::string reference = "l1";        ///< what the chosen fusion is compared with
+  std::int64_t splits = 30;
+  std::int64_t seeds = 1;  ///< networks per fusion and split, each from its own seed
+  double test = 0.3;
+  std::string metric;   ///< that the table is about
+  double level = 0.95;  ///< of the intervals
+  Place place;
+};
+
+struct Study {
+  Place place;
+  std::string name;
+  std::string title;
+  std::string task = "classification";
+  std::string target;                              ///< a column of the CSV ...
+  std::vector<std::string> target_files;           ///< ... or NPY files, stacked
+  std::string positive;                            ///< the class that a probability is about; empty: the last one
+  std::map<std::string, std::string> class_names;  ///< what to call the values found in the data
+  Place target_place;
+  DataConfig data;
+  std::vector<ModalityConfig> modalities;
+  FusionConfig fusion;
+  TrainConfig train;
+  CompareConfig compare;
+  std::string source;  ///< the file's text
+};
+
+/// Names that a study file may use.
+const std::vector<std::string>& fusion_names();
+const std::vector<std::string>& baseline_names();
+
+/// Reads and checks a study file. Paths come back as they can be opened from here. Throws ConfigError beginning
+/// with file and line (unknown key, wrong type, value out of range, unknown name: with the closest one),
+/// FileError when the file cannot be read, MissingData when a path uses an environment variable that is not set.
+Study load_study(const std::string& path);
+/// The same from memory; `path` is what messages and relative paths are about.
+Study parse_study(const std::string& text, const std::string& path);
+
+}  // namespace weft::study

@@ -1,0 +1,53 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <weft/data/csv.h>
+#include <weft/data/modalities.h>
+#include <weft/data/scale.h>
+#include <weft/data/split.h>
+#include <weft/study/config.h>
+
+namespace weft::study {
+
+/// The evidence of one modality as read, before anything is learned from it.
+struct Evidence {
+  std::string name;
+  data::Table table;
+};
+
+/// All rows of a study.
+struct Dataset {
+  std::vector<Evidence> evidence;
+  std::vector<std::int64_t> labels;  ///< (N,), in [0, classes); empty when read without a target
+  std::vector<std::string> classes;  ///< what the labels are called; the positive class is the last one
+  std::optional<data::Split> fixed;  ///< the split that comes with the data
+
+  std::int64_t rows() const { return evidence.empty() ? 0 : evidence.front().table.rows(); }
+  std::int64_t class_count() const { return static_cast<std::int64_t>(classes.size()); }
+};
+
+/// Reads what the study file names. Throws ConfigError with the study file's line for an unknown column, a
+/// modality that matches no column or that nobody has, labels of one class only, a positive class that does not
+/// occur; FileError for damaged files; MissingData when a file or folder is not there.
+Dataset load_dataset(const Study& study);
+/// For prediction: the modalities of `study` from another CSV, labels only if the target column is there.
+Dataset load_rows(const Study& study, const std::string& csv_path, const std::vector<std::string>& classes);
+
+/// What is learned from training rows before any method sees numbers: standardisation, filling of gaps, categories.
+struct Preparation {
+  std::vector<data::TableEncoder> encoders;
+
+  static Preparation fit(const Dataset& dataset, std::span<const std::int64_t> rows);
+  /// Features of all rows as float64. Throws ConfigError naming the modality whose columns differ.
+  data::Modalities apply(const Dataset& dataset) const;
+
+  std::string to_json() const;
+  /// Throws ConfigError when the text is not what to_json() gives.
+  static Preparation from_json(const std::string& json);
+};
+
+}  // namespace weft::study

@@ -1,0 +1,80 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <weft/data/metrics.h>
+#include <weft/data/modalities.h>
+#include <weft/study/config.h>
+
+/// What `weft compare` compares. A method is fitted on training rows and gives class probabilities, and where it
+/// weighs modalities, weights, for any rows. Networks (network.h) and plain baselines (baselines.cpp) are methods.
+namespace weft::study {
+
+/// Learning curves, one value per epoch.
+struct Curve {
+  std::vector<double> train_loss;
+  std::vector<double> validation_loss;
+  std::vector<double> validation_score;  ///< the study's metric
+  friend bool operator==(const Curve&, const Curve&) = default;
+};
+
+struct Outcome {
+  std::vector<double> probabilities;  ///< (B, C), row-major; rows sum to 1
+  std::vector<double> weights;        ///< (B, M), row-major, 0 where missing; empty when the method has none
+};
+
+/// What a method is fitted on.
+struct Task {
+  const data::Modalities& x;  ///< all rows as float64, prepared on the training rows only; NaN where absent
+  data::Labels labels;        ///< of all rows
+  std::int64_t classes = 0;
+  std::span<const std::int64_t> rows;  ///< the training rows; everything else must not be looked at
+  const data::NamedMetric& metric;     ///< for early stopping and any choice, on a part of the training rows
+  std::uint64_t seed = 0;              ///< the only source of chance
+  /// Called after each epoch with its number from 1, the number of epochs at most, and the curves so far. A method
+  /// calls check_interrupt() beside it.
+  std::function<void(std::int64_t, std::int64_t, const Curve&)> on_epoch = {};
+  /// A file that keeps what is needed to go on after Ctrl-C; empty: none. `resume` reads it if it is there.
+  std::string checkpoint = {};
+  bool resume = false;
+};
+
+class Fitted {
+ public:
+  virtual ~Fitted() = default;
+  /// Rows prepared in the same way as the task's.
+  virtual Outcome predict(const data::Modalities& x) const = 0;
+  /// Keeps the model in files of a folder. Throws ConfigError where a method has no such form.
+  virtual void save(const std::string& folder) const {
+    throw ConfigError(text("save: ", folder, ": only networks can be kept"));
+  }
+
+  std::optional<double> validation;  ///< the task's metric on rows held out from training; none for baselines
+  Curve curve;
+};
+
+enum class MethodKind : std::uint8_t { single, baseline, fusion };
+
+class Method {
+ public:
+  Method(std::string its_name, MethodKind its_kind) : name(std::move(its_name)), kind(its_kind) {}
+  virtual ~Method() = default;
+  virtual std::unique_ptr<Fitted> fit(const Task& task) const = 0;
+
+  std::string name;
+  MethodKind kind;
+};
+
+using Methods = std::vector<std::unique_ptr<Method>>;
+
+/// The plain baselines that the study asks for: "l2: <modality>" for each modality, "l2" on all columns, "l1" with
+/// its penalty by inner cross-validation, "late_l2" (the mean of the single ones) and "late_cv" (the same, penalties by
+/// inner cross-validation).
+Methods make_baselines(const Study& study);
+
+}  // namespace weft::study

@@ -1,0 +1,17 @@
+#pragma once
+#include <memory>
+#include <string>
+
+#include <weft/study/method.h>
+
+/// The networks of a study (encoders, fusion, head) as methods.
+namespace weft::study {
+
+/// One method per fusion that [compare] asks for.
+Methods make_fusions(const Study& study);
+/// The fusion called `name`, with the study's encoders and training.
+std::unique_ptr<Method> make_fusion(const Study& study, const std::string& name);
+/// What Fitted::save() kept in `folder`. Throws FileError for damaged files.
+std::unique_ptr<Fitted> load_fitted(const Study& study, const std::string& fusion, const std::string& folder);
+
+}  // namespace weft::study

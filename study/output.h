@@ -1,0 +1,32 @@
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weft::study {
+
+/// A folder that results go to. Files appear all at once or not at all: they are written beside their places first
+/// and renamed when all have been written, so that a full disk leaves the earlier results as they were.
+class OutputFolder {
+ public:
+  /// Makes the folder and tries to write to it, before hours are spent on results that cannot be kept.
+  /// Throws FileError.
+  OutputFolder(const char* operation, std::string path);
+
+  void add(std::string name, std::string bytes) { files_.push_back({std::move(name), std::move(bytes)}); }
+  /// Writes what was added. Throws FileError; then nothing has changed.
+  void commit();
+  std::string path(std::string_view name) const;
+  /// Removes a file if it is there.
+  void remove(std::string_view name) const noexcept;
+
+ private:
+  struct File {
+    std::string name, bytes;
+  };
+  const char* operation_;
+  std::string path_;
+  std::vector<File> files_;
+};
+
+}  // namespace weft::study

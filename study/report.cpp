@@ -1,0 +1,229 @@
+#include <weft/study/report.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include <weft/study/terminal.h>
+
+namespace weft::study {
+namespace {
+
+std::string escape(const std::string& s) {
+  std::string out;
+  for (const char c : s) switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&quot;"; break;
+      default: out += c;
+    }
+  return out;
+}
+
+constexpr const char* head = R"(<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+:root { color-scheme: light dark; --ink: #1b1f24; --soft: #59636e; --line: #d1d9e0; --paper: #fff; --mark: #0b6e4f; --shade: #f3f5f7; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --soft: #9aa5b1; --line: #3a424c; --paper: #14181d; --mark: #5bd1a5; --shade: #1d232a; } }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 60rem; margin: 0 auto; padding: 1rem; }
+h1 { font-size: 1.5rem; line-height: 1.25; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
+p.soft, figcaption, caption { color: var(--soft); font-size: .9rem; text-align: left; }
+.wide { overflow-x: auto; } .wide:focus { outline: 2px solid var(--mark); }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; min-width: 100%; }
+th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
+th:first-child { text-align: left; } tbody th { font-weight: 400; } tr.chosen th, tr.chosen td { font-weight: 700; background: var(--shade); }
+svg { max-width: 100%; height: auto; display: block; } svg text { fill: var(--soft); font: 11px system-ui, sans-serif; }
+.figures { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; flex: 1 1 17rem; }
+pre { background: var(--shade); padding: .8rem; overflow-x: auto; font-size: .85rem; }
+</style>
+)";
+
+/// Opens a table that scrolls sideways on a narrow screen; focusable, so that the keyboard can scroll it too.
+std::string open_table(const std::string& caption, const std::vector<std::string>& header) {
+  std::string out = "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"" + escape(caption) +
+                    "\"><table>\n<caption>" + escape(caption) + "</caption>\n<thead><tr>";
+  for (const std::string& name : header) out += "<th scope=\"col\">" + escape(name) + "</th>";
+  return out + "</tr></thead>\n<tbody>\n";
+}
+constexpr const char* close_table = "</tbody></table></div>\n";
+
+std::string percent(double level) { return text(std::lround(level * 100), "%"); }
+
+/// The interval as a line with its mean as a dot, on a scale common to all rows.
+std::string whisker(const data::Interval& i, double low, double high) {
+  if (!std::isfinite(i.estimate)) return "";
+  const auto x = [&](double v) { return fixed(4 + 152 * (v - low) / (high - low), 1); };
+  std::string out = "<svg width=\"160\" height=\"14\" viewBox=\"0 0 160 14\" aria-hidden=\"true\">";
+  if (std::isfinite(i.low))
+    out += "<line x1=\"" + x(i.low) + "\" x2=\"" + x(i.high) +
+           "\" y1=\"7\" y2=\"7\" stroke=\"var(--soft)\" stroke-width=\"2\"/>";
+  return out + "<circle cx=\"" + x(i.estimate) + "\" cy=\"7\" r=\"4\" fill=\"var(--mark)\"/></svg>";
+}
+
+std::string results_table(const Run& run, const Findings& findings) {
+  double low = 1e300, high = -1e300;
+  for (const Summary& row : findings.rows)
+    for (const double v : {row.metrics[0].estimate, row.metrics[0].low, row.metrics[0].high})
+      if (std::isfinite(v)) {
+        low = std::min(low, v);
+        high = std::max(high, v);
+      }
+  if (!(high > low)) high = low + 1;
+  std::vector<std::string> header = {
+      "Method",
+      metric_title(run.metric),
+      percent(run.level) + " interval",
+      "",
+  };
+  for (std::size_t k = 1; k < run.metrics.size(); ++k) header.push_back(metric_title(run.metrics[k]));
+  if (run.fixed) header.push_back("given split");
+  std::string out = open_table(text("Mean over ", run.splits, " splits of the test rows"), header);
+  for (const Summary& row : findings.rows) {
+    out += text(row.chosen ? "<tr class=\"chosen\">" : "<tr>", "<th scope=\"row\">", escape(row.method), "</th><td>",
+                fixed(row.metrics[0].estimate), "</td><td>", fixed(row.metrics[0].low), " to ",
+                fixed(row.metrics[0].high), "</td><td>", whisker(row.metrics[0], low, high), "</td>");
+    for (std::size_t k = 1; k < row.metrics.size(); ++k) out += "<td>" + fixed(row.metrics[k].estimate) + "</td>";
+    if (run.fixed) out += "<td>" + (row.fixed ? fixed(*row.fixed) : std::string("–")) + "</td>";
+    out += "</tr>\n";
+  }
+  return out + close_table;
+}
+
+std::string paired_text(const Run& run, const Findings& findings) {
+  if (!findings.paired) return "";
+  const data::Comparison& p = *findings.paired;
+  std::string out =
+      text("<p>The fusion chosen on validation data minus <strong>", escape(run.reference), "</strong>: <strong>",
+           fixed(p.difference, 4), "</strong> ", escape(metric_title(run.metric)), " (", percent(run.level),
+           " interval ", fixed(p.low, 4), " to ", fixed(p.high, 4), ", p = ", fixed(p.p_value, 3), "). ");
+  out +=
+      "Paired over the splits; corrected resampled t, because splits share their rows (Nadeau and Bengio 2003). "
+      "Within each split the fusion is the one with the best validation score; test rows never take part in the "
+      "choice.</p>\n";
+  std::map<std::string, int> times;
+  for (const std::string& name : findings.chosen) ++times[name];
+  out += "<p class=\"soft\">Chosen: ";
+  bool first = true;
+  for (const auto& [name, count] : times) {
+    out += text(first ? "" : ", ", escape(name), " ", count, count == 1 ? " time" : " times");
+    first = false;
+  }
+  return out + ".</p>\n";
+}
+
+std::string weights_tables(const Run& run, const Findings& findings) {
+  std::string out;
+  const std::size_t modalities = run.modalities.size();
+  for (const Summary& row : findings.rows) {
+    if (row.weights.empty()) continue;
+    std::vector<std::string> header = {"Class"};
+    header.insert(header.end(), run.modalities.begin(), run.modalities.end());
+    out += open_table("Mean weight of each modality: " + row.method, header);
+    for (std::size_t c = 0; c < run.classes.size(); ++c) {
+      out += "<tr><th scope=\"row\">" + escape(run.classes[c]) + "</th>";
+      for (std::size_t m = 0; m < modalities; ++m) {
+        const double w = row.weights[c * modalities + m];
+        out += text("<td>", fixed(w), " <svg width=\"60\" height=\"10\" aria-hidden=\"true\"><rect width=\"",
+                    fixed(60 * std::clamp(w, 0.0, 1.0), 1), "\" height=\"10\" fill=\"var(--mark)\"/></svg></td>");
+      }
+      out += "</tr>\n";
+    }
+    out += close_table;
+  }
+  return out.empty() ? "" : "<h2>Weights per modality by class</h2>\n" + out;
+}
+
+std::string polyline(const std::vector<double>& values, double low, double high, const char* color, const char* dash) {
+  std::string points;
+  const double last = std::max<double>(1, static_cast<double>(values.size()) - 1);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (std::isfinite(values[i]))
+      points += fixed(36 + 254 * static_cast<double>(i) / last, 1) + ',' +
+                fixed(140 - 126 * (values[i] - low) / (high - low), 1) + ' ';
+  return text("<polyline fill=\"none\" stroke=\"", color, "\" stroke-width=\"1.8\" stroke-dasharray=\"", dash,
+              "\" points=\"", points, "\"/>");
+}
+
+std::string curves(const Run& run) {
+  std::string out;
+  for (const Record& r : run.records) {
+    if (r.split != 0 || r.seed != 0 || r.curve.train_loss.empty()) continue;
+    double low = 1e300, high = -1e300;
+    for (const auto* values : {&r.curve.train_loss, &r.curve.validation_loss})
+      for (const double v : *values)
+        if (std::isfinite(v)) {
+          low = std::min(low, v);
+          high = std::max(high, v);
+        }
+    if (!(high > low)) high = low + 1;
+    const std::string title =
+        text("Loss of ", r.method, " over ", r.curve.train_loss.size(), " epochs, from ",
+             fixed(r.curve.train_loss.front()), " to ", fixed(r.curve.train_loss.back()), " in training");
+    out += "<figure><svg viewBox=\"0 0 300 160\" role=\"img\" aria-label=\"" + escape(title) + "\"><title>" +
+           escape(title) +
+           "</title><line x1=\"36\" x2=\"290\" y1=\"140\" y2=\"140\" stroke=\"var(--line)\"/>"
+           "<line x1=\"36\" x2=\"36\" y1=\"14\" y2=\"140\" stroke=\"var(--line)\"/>" +
+           polyline(r.curve.train_loss, low, high, "var(--soft)", "none") +
+           polyline(r.curve.validation_loss, low, high, "var(--mark)", "5 3") + "<text x=\"2\" y=\"18\">" +
+           fixed(high, 2) + "</text><text x=\"2\" y=\"140\">" + fixed(low, 2) +
+           "</text><text x=\"36\" y=\"155\">1</text><text x=\"290\" y=\"155\" text-anchor=\"end\">" +
+           std::to_string(r.curve.train_loss.size()) + "</text></svg><figcaption>" + escape(r.method) +
+           ": training loss (solid) and validation loss (dashed) by epoch</figcaption></figure>\n";
+  }
+  return out.empty() ? "" : "<h2>Learning curves of the first split</h2>\n<div class=\"figures\">\n" + out + "</div>\n";
+}
+
+std::string splits_table(const Run& run, const Findings& findings) {
+  std::vector<std::string> header = {"Split"};
+  header.insert(header.end(), run.methods.begin(), run.methods.end());
+  if (!findings.chosen.empty()) header.push_back("chosen");
+  std::string out = "<h2>Every split</h2>\n<details><summary>" + escape(metric_title(run.metric)) +
+                    " on the test rows of each split</summary>\n" +
+                    open_table(metric_title(run.metric) + " by split", header);
+  std::map<std::pair<std::int64_t, std::string>, std::pair<double, double>> sums;
+  for (const Record& r : run.records) {
+    auto& [sum, count] = sums[{r.split, r.method}];
+    sum += r.metrics[0];
+    ++count;
+  }
+  for (std::int64_t s = run.fixed ? -1 : 0; s < run.splits; ++s) {
+    out += "<tr><th scope=\"row\">" + (s < 0 ? std::string("given") : std::to_string(s + 1)) + "</th>";
+    for (const std::string& method : run.methods) {
+      const auto& [sum, count] = sums[{s, method}];
+      out += "<td>" + fixed(sum / count) + "</td>";
+    }
+    if (!findings.chosen.empty())
+      out += "<td>" + (s < 0 ? std::string() : escape(findings.chosen[static_cast<std::size_t>(s)])) + "</td>";
+    out += "</tr>\n";
+  }
+  return out + close_table + "</details>\n";
+}
+
+}  // namespace
+
+std::string html_report(const Run& run, const Findings& findings) {
+  std::string out = "<!doctype html>\n<html lang=\"en\">\n<head>\n" + std::string(head) + "<title>" +
+                    escape(run.title) + " – weft</title>\n</head>\n<body>\n<main>\n<h1>" + escape(run.title) +
+                    "</h1>\n";
+  out += text("<p>", run.rows, " rows: ");
+  for (std::size_t c = 0; c < run.classes.size(); ++c)
+    out += text(c ? ", " : "", run.class_rows[c], " ", escape(run.classes[c]));
+  out += ". Modalities: ";
+  for (std::size_t m = 0; m < run.modalities.size(); ++m) out += text(m ? ", " : "", escape(run.modalities[m]));
+  out += text(". ", run.splits, " stratified splits, ", run.train_rows, " rows to train on and ", run.test_rows,
+              " to test on in each; standardisation, filling of gaps, early stopping and every choice see training "
+              "rows only.</p>\n");
+  out += "<h2>Results</h2>\n" + paired_text(run, findings) + results_table(run, findings);
+  out +=
+      "<p class=\"soft\">Intervals are for repeated splits that share rows, so they are wider than s/√n "
+      "(Nadeau and Bengio 2003). Brier score and log-loss: lower is better; everything else: higher is better.</p>\n";
+  out += weights_tables(run, findings) + curves(run) + splits_table(run, findings);
+  out += text("<h2>To make it again</h2>\n<p>weft ", escape(run.version), ", study <code>", escape(run.study),
+              "</code>, seed ", run.seed, ", ", run.splits, " splits, ", run.seeds, run.seeds == 1 ? " seed" : " seeds",
+              " per fusion.</p>\n<details><summary>The study file</summary>\n<pre>", escape(run.source),
+              "</pre></details>\n");
+  return out + "</main>\n</body>\n</html>\n";
+}
+
+}  // namespace weft::study

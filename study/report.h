@@ -1,0 +1,20 @@
+#pragma once
+#include <string>
+
+#include <weft/study/compare.h>
+
+namespace weft::study {
+
+struct Style;
+
+/// One page of HTML that needs nothing else: the table with its intervals drawn, learning curves, weights per
+/// modality by class, the splits, version and seed. Reads well on a phone and to a screen reader.
+std::string html_report(const Run& run, const Findings& findings);
+
+/// The table that `weft compare` prints.
+std::string text_report(const Run& run, const Findings& findings, const Style& style);
+
+/// "accuracy" -> "accuracy", "roc_auc" -> "ROC AUC".
+std::string metric_title(const std::string& name);
+
+}  // namespace weft::study

@@ -1,0 +1,140 @@
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+#include <weft/study/compare.h>
+
+namespace weft::study {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+const char* name_of(MethodKind kind) {
+  return kind == MethodKind::single ? "single" : kind == MethodKind::baseline ? "baseline" : "fusion";
+}
+
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+Json record_json(const Record& r) {
+  Json out{{"method", r.method}, {"split", r.split}, {"seed", r.seed}, {"metrics", r.metrics}};
+  if (r.validation) out["validation"] = *r.validation;
+  if (!r.weights.empty()) out["weights"] = r.weights;
+  if (r.curve != Curve{})
+    out["curve"] = {{"train_loss", r.curve.train_loss},
+                    {"validation_loss", r.curve.validation_loss},
+                    {"validation_score", r.curve.validation_score}};
+  return out;
+}
+
+Record record_from(const Json& in) {
+  Record r;
+  r.method = in.at("method").get<std::string>();
+  r.split = in.at("split").get<std::int64_t>();
+  r.seed = in.at("seed").get<std::int64_t>();
+  r.metrics = in.at("metrics").get<std::vector<double>>();
+  if (in.contains("validation")) r.validation = in["validation"].get<double>();
+  if (in.contains("weights")) r.weights = in["weights"].get<std::vector<double>>();
+  if (in.contains("curve")) {
+    const Json& c = in["curve"];
+    r.curve = {c.at("train_loss").get<std::vector<double>>(), c.at("validation_loss").get<std::vector<double>>(),
+               c.at("validation_score").get<std::vector<double>>()};
+  }
+  return r;
+}
+
+Json interval_json(const data::Interval& i) {
+  return {{"mean", number(i.estimate)}, {"low", number(i.low)}, {"high", number(i.high)}};
+}
+
+std::string csv_field(const std::string& s) {
+  if (s.find_first_of(",\"\r\n") == std::string::npos) return s;
+  std::string out = "\"";
+  for (const char c : s) out += c == '"' ? "\"\"" : std::string(1, c);
+  return out + '"';
+}
+
+/// The shortest form that reads back to the same bits.
+std::string shortest(double value) { return std::isfinite(value) ? Json(value).dump() : std::string(); }
+
+}  // namespace
+
+std::string to_json(const Run& run, const Findings& findings) {
+  Json out;
+  out["weft"] = run.version;
+  out["study"] = run.study;
+  out["title"] = run.title;
+  out["seed"] = run.seed;
+  out["rows"] = run.rows;
+  out["classes"] = Json::array();
+  for (std::size_t c = 0; c < run.classes.size(); ++c)
+    out["classes"].push_back({{"name", run.classes[c]}, {"rows", run.class_rows[c]}});
+  out["modalities"] = run.modalities;
+  out["protocol"] = {{"splits", run.splits},       {"seeds", run.seeds},
+                     {"test", run.test},           {"train_rows", run.train_rows},
+                     {"test_rows", run.test_rows}, {"level", run.level},
+                     {"metric", run.metric},       {"validation_metric", run.validation_metric},
+                     {"reference", run.reference}};
+  out["summary"] = Json::array();
+  for (const Summary& row : findings.rows) {
+    Json line{{"method", row.method}, {"kind", row.chosen ? "chosen" : name_of(row.kind)}};
+    for (std::size_t k = 0; k < run.metrics.size(); ++k) line[run.metrics[k]] = interval_json(row.metrics[k]);
+    if (row.fixed) line["given_split"] = number(*row.fixed);
+    for (std::size_t c = 0; !row.weights.empty() && c < run.classes.size(); ++c)
+      for (std::size_t m = 0; m < run.modalities.size(); ++m)
+        line["weights"][run.classes[c]][run.modalities[m]] = row.weights[c * run.modalities.size() + m];
+    out["summary"].push_back(std::move(line));
+  }
+  if (findings.paired)
+    out["paired"] = {{"a", "chosen on validation"},
+                     {"b", run.reference},
+                     {"difference", number(findings.paired->difference)},
+                     {"low", number(findings.paired->low)},
+                     {"high", number(findings.paired->high)},
+                     {"t", number(findings.paired->statistic)},
+                     {"p", number(findings.paired->p_value)},
+                     {"test", "corrected resampled t (Nadeau & Bengio 2003)"}};
+  if (!findings.chosen.empty()) out["chosen"] = findings.chosen;
+  out["metrics"] = run.metrics;
+  out["records"] = Json::array();
+  for (const Record& r : run.records) out["records"].push_back(record_json(r));
+  out["study_file"] = run.source;
+  return out.dump(1) + '\n';
+}
+
+std::string to_csv(const Run& run) {
+  std::string out = "method,split,seed,validation";
+  for (const std::string& name : run.metrics) out += ',' + name;
+  out += '\n';
+  for (const Record& r : run.records) {
+    out += csv_field(r.method) + ',' + (r.split < 0 ? "given" : std::to_string(r.split + 1)) + ',' +
+           std::to_string(r.seed) + ',' + (r.validation ? shortest(*r.validation) : "");
+    for (const double v : r.metrics) out += ',' + shortest(v);
+    out += '\n';
+  }
+  return out;
+}
+
+std::string checkpoint_json(const std::vector<Record>& records, const std::string& fingerprint) {
+  Json out{{"weft_checkpoint", 1}, {"of", fingerprint}, {"records", Json::array()}};
+  for (const Record& r : records) out["records"].push_back(record_json(r));
+  return out.dump() + '\n';
+}
+
+std::vector<Record> read_checkpoint(const std::string& json, const std::string& fingerprint, const std::string& path) {
+  const Json in = Json::parse(json, nullptr, false);
+  if (!in.is_object() || !in.contains("weft_checkpoint") || !in.contains("of") || !in.contains("records"))
+    throw FileError(text("resume: ", path, " is not a whole checkpoint\n  help: delete it to start anew"));
+  if (in["of"] != fingerprint)
+    throw ConfigError(text("resume: ", path,
+                           " is of another study file, seed, number of splits or version\n"
+                           "  help: run without --resume to start anew"));
+  std::vector<Record> records;
+  try {
+    for (const Json& r : in["records"]) records.push_back(record_from(r));
+  } catch (const nlohmann::json::exception&) {
+    throw FileError(text("resume: ", path, " is damaged\n  help: delete it to start anew"));
+  }
+  return records;
+}
+
+}  // namespace weft::study

@@ -1,0 +1,91 @@
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include <weft/study/report.h>
+#include <weft/study/terminal.h>
+
+namespace weft::study {
+
+std::string metric_title(const std::string& name) {
+  static const std::map<std::string, std::string> titles = {{"roc_auc", "ROC AUC"},
+                                                            {"f1_macro", "macro F1"},
+                                                            {"f1_weighted", "weighted F1"},
+                                                            {"balanced_accuracy", "balanced accuracy"},
+                                                            {"average_precision", "average precision"},
+                                                            {"brier", "Brier"},
+                                                            {"log_loss", "log-loss"},
+                                                            {"calibration_error", "calibration error"}};
+  const auto it = titles.find(name);
+  if (it != titles.end()) return it->second;
+  std::string out = name;
+  std::ranges::replace(out, '_', ' ');
+  return out;
+}
+
+std::string text_report(const Run& run, const Findings& findings, const Style& style) {
+  std::string out = style.bold(run.title) + '\n';
+  out += text(run.rows, " rows (");
+  for (std::size_t c = 0; c < run.classes.size() && c < 10; ++c)
+    out += text(c ? ", " : "", run.class_rows[c], ' ', run.classes[c]);
+  out += text(run.classes.size() > 10 ? ", ..." : "", "), ", run.modalities.size(), " modalities; ", run.splits,
+              " stratified splits ", run.train_rows, "/", run.test_rows, ", seed ", run.seed, "\n\n");
+
+  // The metric that counts with its interval, two or three others as means only.
+  std::vector<std::size_t> others;
+  for (std::size_t k = 1; k < run.metrics.size(); ++k)
+    if (run.metrics[k] == "balanced_accuracy" || run.metrics[k] == "f1_macro" || run.metrics[k] == "brier" ||
+        run.metrics[k] == "accuracy")
+      others.push_back(k);
+  std::vector<std::string> header = {"", metric_title(run.metric), text(std::lround(run.level * 100), "% interval")};
+  for (const std::size_t k : others) header.push_back(metric_title(run.metrics[k]));
+  if (run.fixed) header.push_back("given split");
+  TextTable table(header);
+  MethodKind last = MethodKind::single;
+  for (const Summary& row : findings.rows) {
+    if (row.kind != last || row.chosen) table.rule();
+    last = row.kind;
+    std::vector<std::string> cells = {row.method, fixed(row.metrics[0].estimate),
+                                      fixed(row.metrics[0].low) + " to " + fixed(row.metrics[0].high)};
+    for (const std::size_t k : others) cells.push_back(fixed(row.metrics[k].estimate));
+    if (run.fixed) cells.push_back(row.fixed ? fixed(*row.fixed) : "");
+    table.row(std::move(cells), row.chosen);
+  }
+  out += table.str(style);
+  if (findings.paired)
+    out += text("\nchosen on validation minus ", run.reference, ": ", fixed(findings.paired->difference, 4), " (",
+                std::lround(run.level * 100), "% interval ", fixed(findings.paired->low, 4), " to ",
+                fixed(findings.paired->high, 4), ", p = ", fixed(findings.paired->p_value, 3),
+                "; paired over splits, corrected resampled t)\n");
+  if (!findings.chosen.empty()) {
+    std::map<std::string, int> times;
+    for (const std::string& name : findings.chosen) ++times[name];
+    out += "chosen: ";
+    bool first = true;
+    for (const std::string& method : run.methods)
+      if (times.contains(method)) {
+        out += text(first ? "" : ", ", method, " ", times[method], "x");
+        first = false;
+      }
+    out += '\n';
+  }
+
+  bool any = false;
+  TextTable weights([&] {
+    std::vector<std::string> names = {"mean weight by class"};
+    names.insert(names.end(), run.modalities.begin(), run.modalities.end());
+    return names;
+  }());
+  for (const Summary& row : findings.rows)
+    for (std::size_t c = 0; !row.weights.empty() && c < run.classes.size(); ++c) {
+      std::vector<std::string> cells = {row.method + ", " + run.classes[c]};
+      for (std::size_t m = 0; m < run.modalities.size(); ++m)
+        cells.push_back(fixed(row.weights[c * run.modalities.size() + m]));
+      weights.row(std::move(cells));
+      any = true;
+    }
+  if (any && run.classes.size() <= 4) out += '\n' + weights.str(style);
+  return out;
+}
+
+}  // namespace weft::study

@@ -1,0 +1,5 @@
+#include <weft/study/version.h>
+
+namespace weft::study {
+const char* const version = WEFT_VERSION;
+}  // namespace weft::study

@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""The conformance program must notice what is wrong: runs it on a made-up folder with cases that pass, fail and are lacking."""
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+
+TENSORS = {
+    'x': [1.0, -2.0, 3.0], 'relu': [1.0, 0.0, 3.0], 'ones': [1.0, 1.0, 1.0], 'relu.grad': [1.0, 0.0, 1.0],
+    'off': [1.0, 0.0, 3.5], 'two': [2.0, 2.0, 2.0],
+}
+
+
+def case(name, op='nn.functional.relu', output='relu', gradient='relu.grad', **more):
+    return {'id': name, 'op': op, 'args': [{'tensor': 'x'}], 'kwargs': {}, 'outputs': [output], 'cotangents': ['ones'],
+            'grads': {'x': gradient}, 'tolerance': [1e-5, 1e-5], **more}
+
+
+def write(folder, name, cases):
+    header, data = {}, b''
+    for key, values in TENSORS.items():
+        begin = len(data)
+        data += struct.pack(f'<{len(values)}f', *values)
+        header[key] = {'dtype': 'F32', 'shape': [len(values)], 'data_offsets': [begin, len(data)]}
+    text = json.dumps(header).encode()
+    with open(os.path.join(folder, name + '.safetensors'), 'wb') as f:
+        f.write(struct.pack('<Q', len(text)) + text + data)
+    with open(os.path.join(folder, name + '.json'), 'w') as f:
+        json.dump({'cases': cases}, f)
+
+
+def main():
+    program = sys.argv[1]
+    mistakes = []
+
+    def expect(cases, status, last, *parts, options=()):
+        with tempfile.TemporaryDirectory() as folder:
+            write(folder, 'ops', cases)
+            run = subprocess.run([program, folder, *options], capture_output=True, text=True, check=False)
+        lines = run.stdout.strip().split('\n')
+        if run.returncode != status or lines[-1] != last or any(part not in run.stdout for part in parts):
+            mistakes.append(f'expected status {status}, "{last}" and {parts}, got {run.returncode}:\n{run.stdout}{run.stderr}')
+
+    expect([case('relu#0')], 0, '1 passed, 0 failed, 0 skipped', 'ops nn.functional.relu: 1 passed, 0 failed, 0 skipped')
+    expect([case('relu#0', output='off')], 1, '0 passed, 1 failed, 0 skipped',
+           'relu#0: output 0: 1 of 3 entries differ; the worst at [2]: 3, expected 3.5')
+    expect([case('relu#0', gradient='two')], 1, '0 passed, 1 failed, 0 skipped', 'relu#0: gradient of x: 3 of 3 entries differ')
+    expect([case('relu#0', gradient=None)], 1, '0 passed, 1 failed, 0 skipped', 'gradient of x: 2 of 3 entries differ')
+    expect([case('relu#0', outputs=['relu', 'relu'])], 1, '0 passed, 1 failed, 0 skipped', '1 outputs, expected 2')
+    expect([case('relu#0', kwargs={'colour': 1})], 1, '0 passed, 1 failed, 0 skipped', 'argument colour is unknown')
+    expect([case('relu#0', output='lost')], 1, '0 passed, 1 failed, 0 skipped', 'ops.safetensors has no lost')
+    expect([case('relu#0'), case('weave#0', op='weave')], 0, '1 passed, 0 failed, 1 skipped',
+           'ops weave: 0 passed, 0 failed, 1 skipped (not in weft yet)')
+    expect([case('relu#0'), case('weave#0', op='weave')], 0, '1 passed, 0 failed, 0 skipped', options=['--only', 'relu'])
+    many = [case(f'relu#{i}', output='off') for i in range(9)]
+    expect(many, 1, '0 passed, 9 failed, 0 skipped', 'relu#2: ', 'and 6 more')
+    expect(many, 1, '0 passed, 9 failed, 0 skipped', 'relu#8: ', options=['--verbose'])
+    for arguments in ([], ['/nowhere/at/all'], ['--colour']):
+        run = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+        if run.returncode != 2:
+            mistakes.append(f'{arguments}: status {run.returncode}, expected 2')
+    print('\n'.join(mistakes) or 'the conformance program notices what it should')
+    return 1 if mistakes else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,61 @@
+#include <weft/autograd/grad.h>
+#include <weft/data/csv.h>
+#include <weft/data/loader.h>
+#include <weft/data/scale.h>
+#include <weft/data/split.h>
+#include <weft/fusion/classifier.h>
+#include <weft/fusion/degrade.h>
+#include <weft/optim/optimizer.h>
+#include <weft/tests/unit/data_help.h>
+#include <weft/tests/unit/fusion_cases.h>
+
+using namespace weft;
+using namespace weft::test;
+
+TEST_CASE("gate: trained with degradation, it lowers the weight of what is degraded (breast masses)") {
+  const std::string folder = folder_from("WEFT_DATA");
+  if (folder.empty()) {
+    MESSAGE("left out: WEFT_DATA names no folder of data sets");
+    return;
+  }
+  const data::Table table = data::read_csv(folder + "/sklearn_toy/breast_cancer.csv");
+  std::vector<std::int64_t> labels;
+  for (const double y : table.at("target").numbers) labels.push_back(static_cast<std::int64_t>(y));
+  int fell[3] = {};
+  for (std::uint64_t seed = 201; seed <= 203; ++seed) {
+    Generator g{seed};
+    const data::Split split = data::stratified_split(labels, 0.25, g);
+    std::vector<Tensor> features;
+    for (const char* pattern : {"mean_*", "*_error", "worst_*"}) {
+      const std::vector<std::string> columns = {pattern};
+      features.push_back(data::TableEncoder::fit(table, columns, split.train).apply(table).features);
+    }
+    const data::Modalities all = data::Modalities::complete(abc_names, features);
+    const data::Modalities train = all.rows(split.train), test = all.rows(split.test);
+    const fusion::Scales scales = fusion::measure(train);
+
+    manual_seed(seed);
+    fusion::ClassifierOptions options;
+    options.names = abc_names;
+    for (int m = 0; m < 3; ++m) options.encoders.push_back({"identity", {.in_features = 10}});
+    fusion::Classifier net(options);
+    optim::Adam optimizer(parameters(net), {.lr = 3e-3});
+    data::Loader loader(train, data::take_rows(from(labels), split.train), {.batch_size = 32, .seed = seed});
+    for (int epoch = 0; epoch < 60; ++epoch)
+      for (auto& [x, y] : loader) {
+        net.loss(net(fusion::degrade(x, scales, {}, g)), y).backward();
+        optimizer.step();
+        optimizer.zero_grad();
+      }
+    eval(net);
+    const NoGrad off;
+    for (int m = 0; m < 3; ++m) {
+      const data::Modalities worse = fusion::degrade_modality(test, scales, m, fusion::Damage::noise, 2, g);
+      const auto weight = [&](const data::Modalities& x) { return mean(select(net(x).fused.weights, 1, m)).item(); };
+      fell[m] += weight(worse) < weight(test) - 0.02;
+    }
+  }
+  CHECK(fell[0] == 3);
+  CHECK(fell[1] == 3);
+  CHECK(fell[2] == 3);
+}

@@ -1,0 +1,104 @@
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+
+#include <weft/study/config.h>
+
+using namespace weft;
+using namespace weft::study;
+
+namespace {
+
+const std::string good =
+    "[study]\n"                     // 1
+    "target = 'y'\n"                // 2
+    "[data]\n"                      // 3
+    "file = 'x.csv'\n"              // 4
+    "[[modality]]\n"                // 5
+    "name = 'a'\n"                  // 6
+    "columns = ['p*', 'q']\n"       // 7
+    "encoder = { hidden = [8] }\n"  // 8
+    "[[modality]]\n"                // 9
+    "name = 'b'\n"                  // 10
+    "rest = true\n";                // 11
+
+std::string message(const std::string& source) {
+  try {
+    parse_study(source, "s/x.toml");
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+std::string with(std::string source, const std::string& from, const std::string& to) {
+  return source.replace(source.find(from), from.size(), to);
+}
+
+}  // namespace
+
+TEST_CASE("study file: what is read and what is assumed") {
+  const Study s = parse_study(good + "[train]\nlr = 1\nmetric = 'accuracy'\n", "s/x.toml");
+  CHECK(s.name == "x");
+  CHECK(s.target == "y");
+  CHECK(s.data.file == "s/x.csv");
+  REQUIRE(s.modalities.size() == 2);
+  CHECK(s.modalities[0].columns == std::vector<std::string>{"p*", "q"});
+  CHECK(s.modalities[0].encoder.hidden == std::vector<std::int64_t>{8});
+  CHECK(s.modalities[1].rest);
+  CHECK(s.modalities[1].place.str() == "s/x.toml:9");
+  CHECK(s.train.lr == 1.0);
+  CHECK(s.train.metric == "accuracy");
+  CHECK(s.compare.metric == "roc_auc");
+  CHECK(s.compare.splits == 30);
+  CHECK(parse_study("[encoder]\ntype = 'linear'\n" + good, "x").modalities[1].encoder.type == "linear");
+}
+
+TEST_CASE("study file: messages with the line and the nearest name") {
+  CHECK(message(good + "[train]\nepoch = 3\n") ==
+        "s/x.toml:13: unknown key \"epoch\" in [train]; the closest name is \"epochs\"");
+  CHECK(message(good + "[trian]\n") ==
+        "s/x.toml:12: unknown key \"trian\" in the study file; the closest name is \"train\"");
+  CHECK(
+      message(good + "[fusion]\nname = 'gatte'\n")
+          .starts_with(
+              "s/x.toml:13: unknown fusion \"gatte\"; the closest name is \"gate\"\n  help: choose one of \"concat\""));
+  CHECK(message(good + "[compare]\nfusions = ['late',\n 'sofmax']\n")
+            .starts_with("s/x.toml:13: unknown fusion \"sofmax\"; the closest name is \"softmax\""));
+  CHECK(message(good + "[train]\noptimizer = 'adamv'\n")
+            .starts_with("s/x.toml:13: unknown optimizer \"adamv\"; the closest name is \"adam\""));
+  CHECK(message(good + "[train]\nepochs = 'many'\n") ==
+        "s/x.toml:13: \"epochs\" in [train] is string, not a whole number");
+  CHECK(message(good + "[train]\nepochs = 0\n") == "s/x.toml:13: \"epochs\" in [train] is 0, outside 1 to 1000000");
+  CHECK(message(good + "[train]\nfolds = 1\n") ==
+        "s/x.toml:13: \"folds\" in [train] is 1: give 2 or more, or leave it out");
+  CHECK(message(good + "[compare]\nmetric = 'roc_acu'\n")
+            .starts_with("s/x.toml:13: unknown metric \"roc_acu\"; the closest name is \"roc_auc\""));
+  CHECK(message(good + "[fusion]\nweights = [1, 2, 3]\n") == "s/x.toml:12: [fusion] gives 3 weights for 2 modalities");
+  CHECK(message(with(good, "hidden = [8]", "hiden = [8]")) ==
+        "s/x.toml:8: unknown key \"hiden\" in encoder of \"a\"; the closest name is \"hidden\"");
+  CHECK(message(with(good, "rest = true", "")) ==
+        "s/x.toml:9: modality \"b\" needs exactly one of columns, rest = true, files");
+  CHECK(message(with(good, "rest = true", "files = ['b.npy']")) ==
+        "s/x.toml:9: modality \"b\" takes files, but [data] already names a CSV file");
+  CHECK(message(with(good, "name = 'b'", "name = 'a'")) == "s/x.toml:9: there are two modalities \"a\"");
+  CHECK(message(with(good, "columns = ['p*', 'q']", "rest = true")) ==
+        "s/x.toml:9: \"a\" and \"b\" both take the rest of the columns");
+  CHECK(message(with(good, "target = 'y'", "")) ==
+        "s/x.toml:1: [study] needs a target: a column, or a list of NPY files");
+  CHECK(message("[study]\ntarget = 'y'\n") == "s/x.toml: there is no [[modality]]");
+  CHECK(message("x = 1\n") == "s/x.toml: there is no [study] table with name and target");
+  CHECK(message("[study\n").starts_with("s/x.toml:1: "));
+}
+
+TEST_CASE("study file: data that are elsewhere") {
+  unsetenv("WEFT_TEST_DATA");
+  const std::string source = with(good, "x.csv", "${WEFT_TEST_DATA}/x.csv");
+  CHECK(message(source) ==
+        "s/x.toml:4: data not found: ${WEFT_TEST_DATA}/x.csv\n"
+        "  help: set WEFT_TEST_DATA to the folder that holds the data sets");
+  CHECK_THROWS_AS(parse_study(source, "s/x.toml"), MissingData);
+  setenv("WEFT_TEST_DATA", "/somewhere", 1);
+  CHECK(parse_study(source, "s/x.toml").data.file == "/somewhere/x.csv");
+  unsetenv("WEFT_TEST_DATA");
+}
