@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 
@@ -12,8 +13,15 @@ namespace weft::kernels {
 
 using Int = std::int64_t;
 
+/// The table in use; null until the first operation.
+extern std::atomic<const KernelTable*> current_table;
+/// Chooses the level, or throws ConfigError when WEFT_ISA names none.
+const KernelTable& choose_table();
 /// The functions of the level in use.
-const KernelTable& table();
+inline const KernelTable& table() {
+  const KernelTable* t = current_table.load(std::memory_order_acquire);
+  return t ? *t : choose_table();
+}
 
 // ---- which type to compute in
 

@@ -71,8 +71,6 @@ const Levels& levels() noexcept {
   return all;
 }
 
-std::atomic<const Level*> current{nullptr};
-
 std::string listed() {
   std::string s;
   for (int i = 0; i < levels().count; ++i) s += (i ? ", " : "") + std::string(levels().names[i]);
@@ -88,18 +86,22 @@ const Level* choose() {
       throw ConfigError(text("kernels: WEFT_ISA is \"", wanted, "\", but this machine runs ", listed(),
                              "\n  help: unset WEFT_ISA, or set it to one of these"));
   }
-  current.store(chosen, std::memory_order_release);
+  current_table.store(&chosen->table, std::memory_order_release);
   return chosen;
 }
 
 const Level& active() {
-  const Level* l = current.load(std::memory_order_acquire);
-  return l ? *l : *choose();
+  const KernelTable* t = current_table.load(std::memory_order_acquire);
+  if (!t) return *choose();
+  const Level* l = levels().level;
+  while (&l->table != t) ++l;
+  return *l;
 }
 
 }  // namespace
 
-const KernelTable& table() { return active().table; }
+std::atomic<const KernelTable*> current_table{nullptr};
+const KernelTable& choose_table() { return choose()->table; }
 
 const char* level() noexcept {
   try {
@@ -118,7 +120,7 @@ void set_level(const char* level) {
   if (!wanted)
     throw ConfigError(text("set_level: \"", level, "\" is not available, this machine runs ", listed(),
                            "\n  help: choose one of available_levels()"));
-  current.store(wanted, std::memory_order_release);
+  current_table.store(&wanted->table, std::memory_order_release);
 }
 
 }  // namespace weft::kernels

@@ -26,7 +26,7 @@ struct Product {
 };
 
 /// What lies below this many multiplications is not worth another thread (or the call of a library).
-constexpr Int smallest_for_threads = 96 * 96 * 32;
+constexpr Int smallest_for_threads = 80 * 80 * 80;
 
 void run_block(const Product& p, Int row, Int rows, Int column, Int columns) {
   const Int item = p.item();
@@ -218,7 +218,29 @@ Tensor batched(const Tensor& a, const Tensor& b, DType type) {
 
 }  // namespace
 
+namespace {
+
+/// Two matrices of one floating type that can be multiplied as they lie: nothing to convert, copy or
+/// broadcast, so nothing is spent but the result and the product.
+bool plain_matrices(const TensorBody& a, const TensorBody& b) {
+  return a.dtype == b.dtype && (a.dtype == DType::float32 || a.dtype == DType::float64) && a.shape.size() == 2 &&
+         b.shape.size() == 2 && a.numel > 0 && b.numel > 0 &&
+         usable(a.shape[0], a.shape[1], a.strides[0], a.strides[1]) &&
+         usable(b.shape[0], b.shape[1], b.strides[0], b.strides[1]);
+}
+
+}  // namespace
+
 Tensor matmul(const Tensor& a, const Tensor& b) {
+  const TensorBody& p = a.body();
+  const TensorBody& q = b.body();
+  if (plain_matrices(p, q) && p.shape[1] == q.shape[0]) {
+    const Int m = p.shape[0], k = p.shape[1], n = q.shape[1];
+    Tensor y = empty({m, n}, p.dtype);
+    run({bytes(y), n, tidy(bytes(a), m, k, p.strides[0], p.strides[1]),
+         tidy(bytes(b), k, n, q.strides[0], q.strides[1]), m, n, k, nullptr, compute_of(p.dtype)});
+    return y;
+  }
   if (a.dim() == 0 || b.dim() == 0)
     throw ShapeError(text("matmul: shapes ", a.shape(), " and ", b.shape(), ": a single number has no rows",
                           "\n  help: multiply by it with a * b"));
@@ -259,6 +281,17 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  const TensorBody& p = x.body();
+  const TensorBody& q = weight.body();
+  if (plain_matrices(p, q) && p.shape[1] == q.shape[1] &&
+      (!bias.defined() || (bias.is_contiguous() && bias.dtype() == p.dtype && bias.shape() == Shape{q.shape[0]}))) {
+    const Int m = p.shape[0], k = p.shape[1], n = q.shape[0];
+    Tensor y = empty({m, n}, p.dtype);
+    run({bytes(y), n, tidy(bytes(x), m, k, p.strides[0], p.strides[1]),
+         tidy(bytes(weight), k, n, q.strides[1], q.strides[0]), m, n, k, bias.defined() ? bytes(bias) : nullptr,
+         compute_of(p.dtype)});
+    return y;
+  }
   if (weight.dim() != 2) throw ShapeError(text("linear: weight has shape ", weight.shape(), ", not (outputs, inputs)"));
   const Int out = weight.shape()[0], in = weight.shape()[1];
   if (x.dim() == 0 || x.shape().back() != in)

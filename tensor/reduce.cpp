@@ -93,8 +93,15 @@ Work pass(Reduce op, const Work& w) {
   result.push(columns, 1, false);
 
   const Int item = item_size(dtype_of_compute(w.compute));
+  const auto row = t.reduce_rows[i][slot(w.compute)];
+  if (by_rows && parts == 1 && outer_rank == 1) {  // evenly spaced rows: many in one call
+    const Int rows = w.size[0], ld = w.stride[0];
+    parallel_for(rows, 2 * grain / length + 1, [&](Int begin, Int end) {
+      row(bytes(result.owner) + begin * 8, w.data + begin * ld * item, end - begin, length, ld);
+    });
+    return result;
+  }
   const Int cost = (length < part ? length : part) * (columns < strip ? columns : strip);
-  const auto row = t.reduce_row[i][slot(w.compute)];
   const auto column = t.reduce_columns[i][slot(w.compute)];
   char* to = bytes(result.owner);
   parallel_for(outer * parts * strips, 2 * grain / (cost > 0 ? cost : 1) + 1, [&](Int begin, Int end) {
@@ -110,7 +117,7 @@ Work pass(Reduce op, const Work& w) {
       const Int first = p * part, n = length - first < part ? length - first : part;
       char* y = to + ((o * parts + p) * columns + s * strip) * 8;
       if (by_rows) {
-        row(y, from + first * item, n);
+        row(y, from + first * item, 1, n, n);
       } else {
         const Int ld = inner >= 0 ? w.stride[inner] : columns;
         const Int width = columns - s * strip < strip ? columns - s * strip : strip;
@@ -147,6 +154,42 @@ bool readable(const Work& w) {
 
 Tensor number(DType type, const Shape& shape, double value) { return full(shape, value, type); }
 
+constexpr Int small_limit = 8192;
+
+/// The usual small cases (everything, the last axes, the first axes) without the passes above, which
+/// cost more than the sums themselves. Undefined when it is not one of them.
+Tensor reduce_small(Reduce op, const Tensor& x, const bool* reduced, const Shape& shape, DType type, Int count) {
+  constexpr Int most = 1024;
+  const int rank = x.dim();
+  int changes = 0;
+  for (int i = 1; i < rank; ++i) changes += reduced[i] != reduced[i - 1];
+  const Int results = x.numel() / count;
+  if (changes > 1 || results > most) return Tensor();
+  const Compute c = compute_of(x.dtype());
+  const int o = static_cast<int>(op);
+  alignas(64) double wide[most];  // or int64, which has the same size
+  if (changes == 0 || !reduced[0])
+    table().reduce_rows[o][slot(c)](wide, bytes(x), results, count, count);
+  else
+    table().reduce_columns[o][slot(c)](wide, bytes(x), count, results, results);
+  DType made = c == Compute::i64 ? DType::int64 : DType::float64;
+  if (op == Reduce::mean) {
+    for (Int i = 0; i < results; ++i) {
+      if (c == Compute::i64) {
+        Int whole;
+        std::memcpy(&whole, wide + i, sizeof whole);
+        wide[i] = static_cast<double>(whole) / static_cast<double>(count);
+      } else {
+        wide[i] /= static_cast<double>(count);
+      }
+    }
+    made = DType::float64;
+  }
+  Tensor y = empty(shape, type);
+  table().convert[static_cast<int>(type)][static_cast<int>(made)](bytes(y), 1, wide, 1, results);
+  return y;
+}
+
 }  // namespace
 
 Tensor reduce(Reduce op, const Tensor& x, std::span<const int> axes, bool keep) {
@@ -181,6 +224,11 @@ Tensor reduce(Reduce op, const Tensor& x, std::span<const int> axes, bool keep) 
                   op == Reduce::mean                        ? std::numeric_limits<double>::quiet_NaN()
                   : op == Reduce::prod || op == Reduce::all ? 1
                                                             : 0);
+  }
+
+  if (x.is_contiguous() && x.dtype() == native(x.dtype()) && x.numel() <= small_limit) {
+    Tensor y = reduce_small(op, x, reduced, shape, type, count);
+    if (y.defined()) return y;
   }
 
   Tensor dense = cast(x, native(x.dtype()));

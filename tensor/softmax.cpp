@@ -4,12 +4,17 @@
 namespace weft::kernels {
 namespace {
 
-/// Calls use(first element, columns) on row after row, or on strips of interleaved rows.
+/// Calls use(row, column, count) over all threads: `count` dense rows from `row` on, or as many interleaved ones of
+/// block `row`, from `column` on.
 template <class Use>
 void for_rows(const Around& a, Int cost, Use&& use) {
+  if (a.behind == 1) {
+    parallel_for(a.before, grain / ((a.along > 0 ? a.along : 1) * cost) + 1,
+                 [&](Int begin, Int end) { use(begin, Int{0}, end - begin); });
+    return;
+  }
   constexpr Int strip = 128;
-  const Int strips = a.behind == 1 ? 1 : (a.behind + strip - 1) / strip;
-  const Int width = a.behind < strip ? a.behind : strip;
+  const Int strips = (a.behind + strip - 1) / strip, width = a.behind < strip ? a.behind : strip;
   const Int elements = a.along * width > 0 ? a.along * width : 1;
   parallel_for(a.before * strips, grain / (elements * cost) + 1, [&](Int begin, Int end) {
     for (Int i = begin; i < end; ++i) {

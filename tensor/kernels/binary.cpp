@@ -217,53 +217,72 @@ void axpy(void* y, const void* x, Int n, double scale) {
   }
 }
 
+template <class Op>
+void floats(KernelTable& t, Binary op) {
+  t.binary[static_cast<int>(op)][0] = loop<Op, float, float>;
+  t.binary[static_cast<int>(op)][1] = loop<Op, double, double>;
+}
+template <class Op>
+void integers(KernelTable& t, Binary op) {
+  t.binary[static_cast<int>(op)][2] = loop<Op, Int, Int>;
+}
+template <class Op>
+void numbers(KernelTable& t, Binary op) {
+  floats<Op>(t, op);
+  integers<Op>(t, op);
+}
+template <class Op>
+void heavy_floats(KernelTable& t, Binary op) {
+  t.binary[static_cast<int>(op)][0] = heavy_loop<Op, float, float>;
+  t.binary[static_cast<int>(op)][1] = heavy_loop<Op, double, double>;
+}
+template <class Op>
+void heavy_numbers(KernelTable& t, Binary op) {
+  heavy_floats<Op>(t, op);
+  t.binary[static_cast<int>(op)][2] = heavy_loop<Op, Int, Int>;
+}
+template <class Op>
+void tests(KernelTable& t, Binary op) {
+  t.binary[static_cast<int>(op)][0] = loop<Op, float, std::uint8_t>;
+  t.binary[static_cast<int>(op)][1] = loop<Op, double, std::uint8_t>;
+  t.binary[static_cast<int>(op)][2] = loop<Op, Int, std::uint8_t>;
+}
+
 }  // namespace
 
 void WEFT_LEVELED(install_binary)(KernelTable& t) {
-  const auto at = [&](Binary op) { return t.binary[static_cast<int>(op)]; };
-#define WEFT_FLOATS(name, form)                      \
-  at(Binary::name)[0] = form<name##_, float, float>; \
-  at(Binary::name)[1] = form<name##_, double, double>;
-#define WEFT_ALL(name, form) \
-  WEFT_FLOATS(name, form)    \
-  at(Binary::name)[2] = form<name##_, Int, Int>;
-#define WEFT_INTEGERS(name) at(Binary::name)[2] = loop<name##_, Int, Int>;
-#define WEFT_TESTS(name)                                     \
-  at(Binary::name)[0] = loop<name##_, float, std::uint8_t>;  \
-  at(Binary::name)[1] = loop<name##_, double, std::uint8_t>; \
-  at(Binary::name)[2] = loop<name##_, Int, std::uint8_t>;
-  WEFT_ALL(add, loop)
-  WEFT_ALL(sub, loop)
-  WEFT_ALL(mul, loop)
-  WEFT_FLOATS(div, loop)
-  WEFT_ALL(floor_divide, heavy_loop)
-  WEFT_ALL(remainder, heavy_loop)
-  WEFT_ALL(fmod, heavy_loop)
-  WEFT_ALL(pow, heavy_loop)
-  WEFT_ALL(maximum, loop)
-  WEFT_ALL(minimum, loop)
-  WEFT_FLOATS(atan2, heavy_loop)
-  WEFT_FLOATS(hypot, heavy_loop)
-  WEFT_FLOATS(copysign, loop)
-  WEFT_INTEGERS(bitwise_and)
-  WEFT_INTEGERS(bitwise_or)
-  WEFT_INTEGERS(bitwise_xor)
-  WEFT_TESTS(logical_and)
-  WEFT_TESTS(logical_or)
-  WEFT_TESTS(logical_xor)
-  WEFT_TESTS(eq)
-  WEFT_TESTS(ne)
-  WEFT_TESTS(lt)
-  WEFT_TESTS(le)
-  WEFT_TESTS(gt)
-  WEFT_TESTS(ge)
-  WEFT_FLOATS(relu_grad, loop)
-  WEFT_FLOATS(sigmoid_grad, loop)
-  WEFT_FLOATS(tanh_grad, loop)
-  WEFT_FLOATS(gelu_grad, loop)
-  WEFT_FLOATS(gelu_tanh_grad, loop)
-  WEFT_FLOATS(silu_grad, loop)
-  WEFT_FLOATS(softplus_grad, loop)
+  numbers<add_>(t, Binary::add);
+  numbers<sub_>(t, Binary::sub);
+  numbers<mul_>(t, Binary::mul);
+  numbers<maximum_>(t, Binary::maximum);
+  numbers<minimum_>(t, Binary::minimum);
+  floats<div_>(t, Binary::div);
+  floats<copysign_>(t, Binary::copysign);
+  heavy_numbers<floor_divide_>(t, Binary::floor_divide);
+  heavy_numbers<remainder_>(t, Binary::remainder);
+  heavy_numbers<fmod_>(t, Binary::fmod);
+  heavy_numbers<pow_>(t, Binary::pow);
+  heavy_floats<atan2_>(t, Binary::atan2);
+  heavy_floats<hypot_>(t, Binary::hypot);
+  integers<bitwise_and_>(t, Binary::bitwise_and);
+  integers<bitwise_or_>(t, Binary::bitwise_or);
+  integers<bitwise_xor_>(t, Binary::bitwise_xor);
+  tests<logical_and_>(t, Binary::logical_and);
+  tests<logical_or_>(t, Binary::logical_or);
+  tests<logical_xor_>(t, Binary::logical_xor);
+  tests<eq_>(t, Binary::eq);
+  tests<ne_>(t, Binary::ne);
+  tests<lt_>(t, Binary::lt);
+  tests<le_>(t, Binary::le);
+  tests<gt_>(t, Binary::gt);
+  tests<ge_>(t, Binary::ge);
+  floats<relu_grad_>(t, Binary::relu_grad);
+  floats<sigmoid_grad_>(t, Binary::sigmoid_grad);
+  floats<tanh_grad_>(t, Binary::tanh_grad);
+  floats<gelu_grad_>(t, Binary::gelu_grad);
+  floats<gelu_tanh_grad_>(t, Binary::gelu_tanh_grad);
+  floats<silu_grad_>(t, Binary::silu_grad);
+  floats<softplus_grad_>(t, Binary::softplus_grad);
   t.axpy[0] = axpy<float>;
   t.axpy[1] = axpy<double>;
 }

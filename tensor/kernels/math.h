@@ -13,6 +13,18 @@ namespace math {
 WEFT_MATH float bits_to_float(std::uint32_t u) { return __builtin_bit_cast(float, u); }
 WEFT_MATH std::uint32_t float_to_bits(float x) { return __builtin_bit_cast(std::uint32_t, x); }
 
+/// condition ? a : b as arithmetic on bits. A plain ?: is a branch to the compiler until late: it would copy the
+/// code behind it into both arms (all of exp, four times) or give up vectorising.
+WEFT_MATH float choose(bool condition, float a, float b) {
+  const std::uint32_t mask = 0U - static_cast<std::uint32_t>(condition);
+  return bits_to_float((float_to_bits(a) & mask) | (float_to_bits(b) & ~mask));
+}
+WEFT_MATH double choose(bool condition, double a, double b) { return condition ? a : b; }
+WEFT_MATH int choose(bool condition, int a, int b) {
+  const int mask = -static_cast<int>(condition);
+  return (a & mask) | (b & ~mask);
+}
+
 WEFT_MATH float abs(float x) { return __builtin_fabsf(x); }
 WEFT_MATH double abs(double x) { return __builtin_fabs(x); }
 WEFT_MATH float copysign(float x, float s) { return __builtin_copysignf(x, s); }
@@ -68,8 +80,8 @@ WEFT_MATH float scale(float v, int n) {
   return v * power_of_two(half) * power_of_two(n - half);
 }
 WEFT_MATH float exp_low(float x, float low) {
-  x = x < -105.0f ? -105.0f : x;
-  x = x > 89.0f ? 89.0f : x;
+  x = choose(x < -105.0f, -105.0f, x);
+  x = choose(x > 89.0f, 89.0f, x);
   const Split s = split_exp(x, low);
   return scale(1.0f + (s.r + s.r * s.r * exp_tail(s.r)), s.n);
 }
@@ -79,8 +91,8 @@ WEFT_MATH double exp(double x) { return __builtin_exp(x); }
 
 /// 1.0 ulp.
 WEFT_MATH float exp2(float x) {
-  x = x < -151.0f ? -151.0f : x;
-  x = x > 129.0f ? 129.0f : x;
+  x = choose(x < -151.0f, -151.0f, x);
+  x = choose(x > 129.0f, 129.0f, x);
   const float magic = 12582912.0f;
   const float t = x + magic;
   const float r = (x - (t - magic)) * 0.693147181f;
@@ -90,13 +102,13 @@ WEFT_MATH double exp2(double x) { return __builtin_exp2(x); }
 
 /// 1.3 ulp.
 WEFT_MATH float expm1(float x) {
-  float c = x < -30.0f ? -30.0f : x;
-  c = c > 89.0f ? 89.0f : c;
+  float c = choose(x < -30.0f, -30.0f, x);
+  c = choose(c > 89.0f, 89.0f, c);
   const Split s = split_exp(c, 0.0f);
   const float p = s.r + s.r * s.r * exp_tail(s.r);
   const float h = power_of_two(s.n - 1);  // half of it: 2^n may overflow where the result does not
   const float y = 2.0f * (h * p + (h - 0.5f));
-  return x == 0.0f ? x : y;
+  return choose(x == 0.0f, x, y);
 }
 WEFT_MATH double expm1(double x) { return __builtin_expm1(x); }
 
@@ -108,9 +120,9 @@ struct Mantissa {
 };
 WEFT_MATH Mantissa split_log(float x) {
   const bool subnormal = x < 1.17549435e-38f;
-  const float v = subnormal ? x * 8388608.0f : x;
+  const float v = choose(subnormal, x * 8388608.0f, x);
   const std::uint32_t u = float_to_bits(v) - 0x3f3504f3U;  // the bits of sqrt(1/2)
-  const int n = (static_cast<int>(u) >> 23) + (subnormal ? -23 : 0);
+  const int n = (static_cast<int>(u) >> 23) + choose(subnormal, -23, 0);
   return {bits_to_float((u & 0x007fffffU) + 0x3f3504f3U) - 1.0f, static_cast<float>(n)};
 }
 /// (log(1 + f) - f) for f from split_log.
@@ -128,9 +140,9 @@ WEFT_MATH float log_tail(float f) {
 }
 /// log's values outside (0, inf).
 WEFT_MATH float log_limits(float x, float y) {
-  const float finite = x < infinity<float> ? y : infinity<float>;
-  const float edge = x == 0.0f ? -infinity<float> : not_a_number<float>;
-  return x > 0.0f ? finite : edge;
+  const float finite = choose(x < infinity<float>, y, infinity<float>);
+  const float edge = choose(x == 0.0f, -infinity<float>, not_a_number<float>);
+  return choose(x > 0.0f, finite, edge);
 }
 /// 0.8 ulp.
 WEFT_MATH float log(float x) {
@@ -165,8 +177,8 @@ WEFT_MATH double log10(double x) { return __builtin_log10(x); }
 WEFT_MATH float log1p(float x) {
   const float u = 1.0f + x;
   const float correction = (x - (u - 1.0f)) / u;
-  const float y = log(u) + ((u > 0.0f) & (u < infinity<float>) ? correction : 0.0f);
-  return x == 0.0f ? x : y;
+  const float y = log(u) + choose((u > 0.0f) & (u < infinity<float>), correction, 0.0f);
+  return choose(x == 0.0f, x, y);
 }
 WEFT_MATH double log1p(double x) { return __builtin_log1p(x); }
 
@@ -177,15 +189,15 @@ template <class T>
 WEFT_MATH T sigmoid(T x) {
   const T e = exp(-abs(x));
   const T s = T(1) / (T(1) + e);
-  return x < T(0) ? e * s : s;
+  return choose(x < T(0), e * s, s);
 }
 template <class T>
 WEFT_MATH T softplus(T x) {
-  return (x < T(0) ? T(0) : x) + log1p(exp(-abs(x)));
+  return choose(x < T(0), T(0), x) + log1p(exp(-abs(x)));
 }
 template <class T>
 WEFT_MATH T log_sigmoid(T x) {
-  return (x > T(0) ? T(0) : x) - log1p(exp(-abs(x)));
+  return choose(x > T(0), T(0), x) - log1p(exp(-abs(x)));
 }
 template <class T>
 WEFT_MATH T silu(T x) {
@@ -204,7 +216,7 @@ WEFT_MATH float tanh(float x) {
   p = p * s + -3.333333433e-01f;
   const float near = t + t * (s * p);
   const float far = 1.0f - 2.0f / (exp(t + t) + 1.0f);
-  return copysign(t < 0.62f ? near : far, x);
+  return copysign(choose(t < 0.62f, near, far), x);
 }
 WEFT_MATH double tanh(double x) { return __builtin_tanh(x); }
 
@@ -234,7 +246,7 @@ WEFT_MATH float erfcx(float t) {
 }
 /// erfc(t) for t >= 0.
 WEFT_MATH float erfc_tail(float t) {
-  t = t > 11.0f ? 11.0f : t;
+  t = choose(t > 11.0f, 11.0f, t);
   return gauss(t) * erfcx(t);
 }
 /// erf(x) / x - 1 as a function of x^2, for |x| < 0.95.
@@ -252,7 +264,7 @@ WEFT_MATH float erf(float x) {
   const float t = abs(x);
   const float near = t + t * erf_near(x * x);
   const float far = 1.0f - erfc_tail(t);
-  return copysign(t < 0.94f ? near : far, x);
+  return copysign(choose(t < 0.94f, near, far), x);
 }
 WEFT_MATH double erf(double x) { return __builtin_erf(x); }
 /// 3.5 ulp.
@@ -260,7 +272,7 @@ WEFT_MATH float erfc(float x) {
   const float t = abs(x);
   const float near = (1.0f - x) - x * erf_near(x * x);
   const float c = erfc_tail(t);
-  return t < 0.5f ? near : x < 0.0f ? 2.0f - c : c;
+  return choose(t < 0.5f, near, choose(x < 0.0f, 2.0f - c, c));
 }
 WEFT_MATH double erfc(double x) { return __builtin_erfc(x); }
 
@@ -272,11 +284,11 @@ struct Normal {
 WEFT_MATH Normal<float> normal(float x) {
   // exp(-x^2 / 2) from x itself: x / sqrt(2) is rounded, and the exponential would magnify that.
   float z = abs(x);
-  z = z > 15.0f ? 15.0f : z;
+  z = choose(z > 15.0f, 15.0f, z);
   const float upper = bits_to_float(float_to_bits(z) & 0xfffff000U);
   const float e = exp_low(-0.5f * (upper * upper), 0.5f * ((z - upper) * (z + upper)));
   const float c = 0.5f * (e * erfcx(z * 0.707106781f));
-  return {x < 0.0f ? c : 1.0f - c, e * 0.398942280f};
+  return {choose(x < 0.0f, c, 1.0f - c), e * 0.398942280f};
 }
 WEFT_MATH Normal<double> normal(double x) {
   return {0.5 * __builtin_erfc(x * -0.70710678118654752440), __builtin_exp(-0.5 * x * x) * 0.39894228040143267794};
@@ -315,8 +327,8 @@ WEFT_MATH float sin_shifted(float x, int shift) {
   c = c * s + -1.388888806e-03f;
   c = c * s + 4.166666791e-02f;
   const float cosine = 1.0f + (s * s * c - 0.5f * s);
-  const float y = (quadrant & 1) != 0 ? cosine : sine;
-  return (quadrant & 2) != 0 ? -y : y;
+  const float y = choose((quadrant & 1) != 0, cosine, sine);
+  return choose((quadrant & 2) != 0, -y, y);
 }
 
 /// The derivative of log gamma: upward recurrence to x >= 10, then the asymptotic series.

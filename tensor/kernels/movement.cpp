@@ -1,4 +1,4 @@
-#include <weft/tensor/kernels/common.h>
+#include <weft/tensor/kernels/tile.h>
 
 namespace weft::kernels {
 namespace {
@@ -97,28 +97,16 @@ void where(void* y, Int step_y, const void* c, Int step_c, const void* a, Int st
   }
 }
 
-/// In tiles of 16 x 16 through a buffer, so that both memories are touched in whole cache lines.
 template <class T>
 void transpose(void* y, Int ld_y, const void* x, Int ld_x, Int rows, Int columns) {
   T* out = static_cast<T*>(y);
   const T* in = static_cast<const T*>(x);
-  constexpr Int tile = 16;
-  for (Int i0 = 0; i0 < rows; i0 += tile) {
-    const Int height = rows - i0 < tile ? rows - i0 : tile;
-    for (Int j0 = 0; j0 < columns; j0 += tile) {
-      const Int width = columns - j0 < tile ? columns - j0 : tile;
-      if (height == tile && width == tile) {
-        T buffer[tile][tile];
-        for (Int i = 0; i < tile; ++i)
-          for (Int j = 0; j < tile; ++j) buffer[j][i] = in[(i0 + i) * ld_x + j0 + j];
-        for (Int j = 0; j < tile; ++j)
-          for (Int i = 0; i < tile; ++i) out[(j0 + j) * ld_y + i0 + i] = buffer[j][i];
-      } else {
-        for (Int j = 0; j < width; ++j)
-          for (Int i = 0; i < height; ++i) out[(j0 + j) * ld_y + i0 + i] = in[(i0 + i) * ld_x + j0 + j];
-      }
-    }
-  }
+  constexpr Int n = Tile<T>::n;
+  const Int whole_rows = rows / n * n, whole_columns = columns / n * n;
+  for (Int i = 0; i < whole_rows; i += n)
+    for (Int j = 0; j < whole_columns; j += n) Tile<T>::transpose(out + j * ld_y + i, ld_y, in + i * ld_x + j, ld_x);
+  for (Int j = 0; j < columns; ++j)
+    for (Int i = j < whole_columns ? whole_rows : 0; i < rows; ++i) out[j * ld_y + i] = in[i * ld_x + j];
 }
 
 template <class Y>

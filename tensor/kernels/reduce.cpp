@@ -166,6 +166,35 @@ void reduce_row_wide(void* result, const void* x, Int n) {
   *static_cast<W*>(result) = total;
 }
 
+/// Many rows of n, `ld` apart. Short ones are taken side by side, one lane each.
+template <class Op, class T>
+void reduce_rows(void* result, const void* x, Int rows, Int n, Int ld) {
+  using W = Wide<T>;
+  W* out = static_cast<W*>(result);
+  const T* in = static_cast<const T*>(x);
+  if (n >= lanes) {
+    for (Int r = 0; r < rows; ++r) reduce_row<Op, T>(out + r, in + r * ld, n);
+    return;
+  }
+  constexpr Int side = 32;
+  for (Int r = 0; r < rows; r += side) {
+    const Int count = rows - r < side ? rows - r : side;
+    T part[side];
+    for (Int l = 0; l < side; ++l) part[l] = Op::template start<T>();
+    for (Int i = 0; i < n; ++i) {
+      const T* from = in + r * ld + i;
+      WEFT_SIMD
+      for (Int l = 0; l < count; ++l) part[l] = Op::join(part[l], from[l * ld]);
+    }
+    for (Int l = 0; l < count; ++l) out[r + l] = static_cast<W>(part[l]);
+  }
+}
+template <class Op, class T>
+void reduce_rows_wide(void* result, const void* x, Int rows, Int n, Int ld) {
+  for (Int r = 0; r < rows; ++r)
+    reduce_row_wide<Op, T>(static_cast<Wide<T>*>(result) + r, static_cast<const T*>(x) + r * ld, n);
+}
+
 /// Columns in groups whose accumulators stay in the first-level cache; rows in runs of 64 that are
 /// widened at their end.
 template <class Op, class T>
@@ -233,8 +262,14 @@ void arg_columns(Int* index, const void* x, Int n, Int columns, Int ld) {
     else
       reduce_row<Min, T>(&best, in, n);
     const T wanted = static_cast<T>(best);
+    const bool any = wanted != wanted;
     Int i = 0;
-    if (wanted != wanted)
+    for (; i + lanes <= n; i += lanes) {  // blocks without it are passed over
+      int found = 0;
+      for (Int l = 0; l < lanes; ++l) found |= (in[i + l] == wanted) | (any & (in[i + l] != in[i + l]));
+      if (found) break;
+    }
+    if (any)
       while (i < n && in[i] == in[i]) ++i;
     else
       while (i < n && in[i] != wanted) ++i;
@@ -296,9 +331,9 @@ void cumsum(void* y, const void* x, Int n, Int columns) {
 template <class Op>
 void install_one(KernelTable& t, Reduce op) {
   const int i = static_cast<int>(op);
-  t.reduce_row[i][0] = reduce_row<Op, float>;
-  t.reduce_row[i][1] = reduce_row<Op, double>;
-  t.reduce_row[i][2] = reduce_row<Op, Int>;
+  t.reduce_rows[i][0] = reduce_rows<Op, float>;
+  t.reduce_rows[i][1] = reduce_rows<Op, double>;
+  t.reduce_rows[i][2] = reduce_rows<Op, Int>;
   t.reduce_columns[i][0] = reduce_columns<Op, float>;
   t.reduce_columns[i][1] = reduce_columns<Op, double>;
   t.reduce_columns[i][2] = reduce_columns<Op, Int>;
@@ -310,7 +345,7 @@ void WEFT_LEVELED(install_reduce)(KernelTable& t) {
   install_one<Sum>(t, Reduce::sum);
   install_one<Sum>(t, Reduce::mean);
   install_one<Product>(t, Reduce::prod);
-  t.reduce_row[static_cast<int>(Reduce::prod)][0] = reduce_row_wide<Product, float>;
+  t.reduce_rows[static_cast<int>(Reduce::prod)][0] = reduce_rows_wide<Product, float>;
   t.reduce_columns[static_cast<int>(Reduce::prod)][0] = reduce_columns_wide<Product, float>;
   install_one<Max>(t, Reduce::max);
   install_one<Min>(t, Reduce::min);

@@ -1,4 +1,5 @@
 #include <weft/tensor/kernels/math.h>
+#include <weft/tensor/kernels/tile.h>
 
 namespace weft::kernels {
 namespace {
@@ -40,25 +41,59 @@ WEFT_INLINE T largest(const T* x, Int n) {
 // Interleaved rows are worked on in groups of columns, all of them in step, so that memory is read along its lines.
 constexpr Int group = 128;
 
+/// One dense row.
+template <class T>
+WEFT_INLINE void softmax_row(T* out, const T* in, Int n, SoftmaxKind kind) {
+  const T top = largest(in, n);
+  if (kind == SoftmaxKind::softmax) {
+    const double sum = sum_runs<T>(n, [&](Int i) WEFT_INLINE_LAMBDA { return out[i] = math::exp(in[i] - top); });
+    const T factor = static_cast<T>(1.0 / sum);
+    WEFT_SIMD
+    for (Int i = 0; i < n; ++i) out[i] *= factor;
+  } else {
+    const double sum = sum_runs<T>(n, [&](Int i) WEFT_INLINE_LAMBDA { return math::exp(in[i] - top); });
+    const T shift = static_cast<T>(math::log(sum));
+    WEFT_SIMD
+    for (Int i = 0; i < n; ++i) out[i] = (in[i] - top) - shift;
+  }
+}
+
+template <class T>
+void softmax_columns(T* out, const T* in, Int n, Int columns, Int ld, SoftmaxKind kind);
+
+/// Dense rows one after the other. Short ones are turned on their side, 32 at a time, so that each has a lane of its
+/// own.
+template <class T>
+void softmax_rows(T* out, const T* in, Int n, Int rows, SoftmaxKind kind) {
+  constexpr Int side = 32, longest = 48;
+  if (n > longest) {
+    for (Int r = 0; r < rows; ++r) softmax_row(out + r * n, in + r * n, n, kind);
+    return;
+  }
+  T turned[longest * side];
+  for (Int r = 0; r < rows; r += side) {
+    const Int count = rows - r < side ? rows - r : side;
+    const T* from = in + r * n;
+    T* to = out + r * n;
+    transpose_any(static_cast<T*>(turned), side, from, n, count, n);
+    softmax_columns(turned, static_cast<const T*>(turned), n, count, side, kind);
+    transpose_any(to, n, static_cast<const T*>(turned), side, n, count);
+  }
+}
+
 template <class T>
 void softmax(void* y, const void* x, Int n, Int columns, Int ld, SoftmaxKind kind) {
   T* out = static_cast<T*>(y);
   const T* in = static_cast<const T*>(x);
-  if (columns == 1 && ld == 1) {
-    const T top = largest(in, n);
-    if (kind == SoftmaxKind::softmax) {
-      const double sum = sum_runs<T>(n, [&](Int i) WEFT_INLINE_LAMBDA { return out[i] = math::exp(in[i] - top); });
-      const T factor = static_cast<T>(1.0 / sum);
-      WEFT_SIMD
-      for (Int i = 0; i < n; ++i) out[i] *= factor;
-    } else {
-      const double sum = sum_runs<T>(n, [&](Int i) WEFT_INLINE_LAMBDA { return math::exp(in[i] - top); });
-      const T shift = static_cast<T>(math::log(sum));
-      WEFT_SIMD
-      for (Int i = 0; i < n; ++i) out[i] = (in[i] - top) - shift;
-    }
-    return;
+  if (ld == 1) {
+    softmax_rows(out, in, n, columns, kind);
+  } else {
+    softmax_columns(out, in, n, columns, ld, kind);
   }
+}
+
+template <class T>
+void softmax_columns(T* out, const T* in, Int n, Int columns, Int ld, SoftmaxKind kind) {
   T top[group], sum[group];
   for (Int j0 = 0; j0 < columns; j0 += group) {
     const Int width = columns - j0 < group ? columns - j0 : group;
@@ -102,20 +137,25 @@ void softmax(void* y, const void* x, Int n, Int columns, Int ld, SoftmaxKind kin
 }
 
 template <class T>
+WEFT_INLINE void softmax_grad_row(T* out, const T* g, const T* v, Int n, SoftmaxKind kind) {
+  if (kind == SoftmaxKind::softmax) {
+    const T sum = static_cast<T>(sum_runs<T>(n, [&](Int i) WEFT_INLINE_LAMBDA { return g[i] * v[i]; }));
+    WEFT_SIMD
+    for (Int i = 0; i < n; ++i) out[i] = v[i] * (g[i] - sum);
+  } else {
+    const T sum = static_cast<T>(sum_runs<T>(n, [&](Int i) WEFT_INLINE_LAMBDA { return g[i]; }));
+    WEFT_SIMD
+    for (Int i = 0; i < n; ++i) out[i] = g[i] - math::exp(v[i]) * sum;
+  }
+}
+
+template <class T>
 void softmax_grad(void* dx, const void* dy, const void* y, Int n, Int columns, Int ld, SoftmaxKind kind) {
   T* out = static_cast<T*>(dx);
   const T* g = static_cast<const T*>(dy);
   const T* v = static_cast<const T*>(y);
-  if (columns == 1 && ld == 1) {
-    if (kind == SoftmaxKind::softmax) {
-      const T sum = static_cast<T>(sum_runs<T>(n, [&](Int i) WEFT_INLINE_LAMBDA { return g[i] * v[i]; }));
-      WEFT_SIMD
-      for (Int i = 0; i < n; ++i) out[i] = v[i] * (g[i] - sum);
-    } else {
-      const T sum = static_cast<T>(sum_runs<T>(n, [&](Int i) WEFT_INLINE_LAMBDA { return g[i]; }));
-      WEFT_SIMD
-      for (Int i = 0; i < n; ++i) out[i] = g[i] - math::exp(v[i]) * sum;
-    }
+  if (ld == 1) {
+    for (Int r = 0; r < columns; ++r) softmax_grad_row(out + r * n, g + r * n, v + r * n, n, kind);
     return;
   }
   T sum[group];
@@ -156,10 +196,13 @@ template <class T>
 void logsumexp(void* y, const void* x, Int n, Int columns, Int ld) {
   T* out = static_cast<T*>(y);
   const T* in = static_cast<const T*>(x);
-  if (columns == 1 && ld == 1) {
-    const T shift = shift_of(largest(in, n));
-    const double sum = sum_runs<T>(n, [&](Int i) WEFT_INLINE_LAMBDA { return math::exp(in[i] - shift); });
-    *out = static_cast<T>(math::log(sum) + static_cast<double>(shift));
+  if (ld == 1) {
+    for (Int r = 0; r < columns; ++r) {
+      const T* row = in + r * n;
+      const T shift = shift_of(largest(row, n));
+      const double sum = sum_runs<T>(n, [&](Int i) WEFT_INLINE_LAMBDA { return math::exp(row[i] - shift); });
+      out[r] = static_cast<T>(math::log(sum) + static_cast<double>(shift));
+    }
     return;
   }
   T top[group], sum[group];

@@ -46,15 +46,16 @@ struct KernelTable {
   void (*transpose[4])(void* y, Int ld_y, const void* x, Int ld_x, Int rows, Int columns);
 
   // ---- reductions. The accumulator is a double (f32, f64) or an int64 (i64); mean is a sum here.
-  void (*reduce_row[reduce_count][compute_count])(void* result, const void* x, Int n);
+  /// result[r] = reduction over i < n of x[r * ld + i].
+  void (*reduce_rows[reduce_count][compute_count])(void* result, const void* x, Int rows, Int n, Int ld);
   /// result[j] = reduction over i of x[i * ld + j].
   void (*reduce_columns[reduce_count][compute_count])(void* result, const void* x, Int rows, Int columns, Int ld);
   /// index[j] of the largest (smallest) x[i * ld + j] over i < n.
   void (*arg_columns[2][compute_count])(Int* index, const void* x, Int n, Int columns, Int ld);
   void (*cumsum[compute_count])(void* y, const void* x, Int n, Int columns);
 
-  // ---- softmax family: [0] f32, [1] f64. A row is n numbers; `columns` > 1 works on that many
-  // interleaved rows, element i of row j at i * ld + j.
+  // ---- softmax family: [0] f32, [1] f64. With ld == 1 on `columns` dense rows of n numbers one after the other; else
+  // on as many interleaved ones, element i of row j at i * ld + j.
   void (*softmax[2])(void* y, const void* x, Int n, Int columns, Int ld, SoftmaxKind kind);
   void (*softmax_grad[2])(void* dx, const void* dy, const void* y, Int n, Int columns, Int ld, SoftmaxKind kind);
   void (*logsumexp[2])(void* y, const void* x, Int n, Int columns, Int ld);

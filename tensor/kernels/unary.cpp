@@ -59,41 +59,18 @@ WEFT_BOTH(relu_, x <= T(0) ? T(0) : x)  // so written, NaN stays
 struct bitwise_not_ {
   WEFT_INLINE static Int apply(Int x) { return ~x; }
 };
-WEFT_OWN(floor)
-WEFT_OWN(ceil)
-WEFT_OWN(trunc)
+// clang-format off
+WEFT_OWN(floor) WEFT_OWN(ceil) WEFT_OWN(trunc)
 WEFT_BOTH(round_, math::round_even(x))
 WEFT_BOTH(same_, x)
-WEFT_OWN(exp)
-WEFT_OWN(exp2)
-WEFT_OWN(expm1)
-WEFT_OWN(log)
-WEFT_OWN(log2)
-WEFT_OWN(log10)
-WEFT_OWN(log1p)
-WEFT_OWN(sqrt)
+WEFT_OWN(exp) WEFT_OWN(exp2) WEFT_OWN(expm1) WEFT_OWN(log) WEFT_OWN(log2) WEFT_OWN(log10) WEFT_OWN(log1p) WEFT_OWN(sqrt)
 WEFT_BOTH(rsqrt_, T(1) / math::sqrt(x))
 WEFT_BOTH(reciprocal_, T(1) / x)
-WEFT_LIBRARY(sin)
-WEFT_LIBRARY(cos)
-WEFT_LIBRARY(tan)
-WEFT_LIBRARY(asin)
-WEFT_LIBRARY(acos)
-WEFT_LIBRARY(atan)
-WEFT_LIBRARY(sinh)
-WEFT_LIBRARY(cosh)
-WEFT_LIBRARY(asinh)
-WEFT_LIBRARY(acosh)
-WEFT_LIBRARY(atanh)
-WEFT_OWN(tanh)
-WEFT_OWN(sigmoid)
-WEFT_OWN(log_sigmoid)
-WEFT_OWN(softplus)
-WEFT_OWN(silu)
-WEFT_OWN(gelu)
-WEFT_OWN(gelu_tanh)
-WEFT_OWN(erf)
-WEFT_OWN(erfc)
+WEFT_LIBRARY(sin) WEFT_LIBRARY(cos) WEFT_LIBRARY(tan) WEFT_LIBRARY(asin) WEFT_LIBRARY(acos) WEFT_LIBRARY(atan)
+WEFT_LIBRARY(sinh) WEFT_LIBRARY(cosh) WEFT_LIBRARY(asinh) WEFT_LIBRARY(acosh) WEFT_LIBRARY(atanh)
+WEFT_OWN(tanh) WEFT_OWN(sigmoid) WEFT_OWN(log_sigmoid) WEFT_OWN(softplus) WEFT_OWN(silu)
+WEFT_OWN(gelu) WEFT_OWN(gelu_tanh) WEFT_OWN(erf) WEFT_OWN(erfc)
+// clang-format on
 struct lgamma_ {
   WEFT_INLINE static double apply(double x) {
     int sign;  // lgamma itself writes a global
@@ -193,71 +170,83 @@ void clamp(void* y, const void* x, Int n, double low, double high) {
   }
 }
 
+template <class Op>
+void floats(KernelTable& t, Unary op) {
+  t.unary[static_cast<int>(op)][0] = loop<Op, float>;
+  t.unary[static_cast<int>(op)][1] = loop<Op, double>;
+}
+template <class Op>
+void integers(KernelTable& t, Unary op) {
+  t.unary[static_cast<int>(op)][2] = loop<Op, Int>;
+}
+template <class Op>
+void numbers(KernelTable& t, Unary op) {
+  floats<Op>(t, op);
+  integers<Op>(t, op);
+}
+template <class Op, class OpOfIntegers>
+void tests(KernelTable& t, Unary op) {
+  t.unary[static_cast<int>(op)][0] = test_loop<Op, float>;
+  t.unary[static_cast<int>(op)][1] = test_loop<Op, double>;
+  t.unary[static_cast<int>(op)][2] = test_loop<OpOfIntegers, Int>;
+}
+
 }  // namespace
 
 void WEFT_LEVELED(install_unary)(KernelTable& t) {
-  const auto at = [&](Unary op) { return t.unary[static_cast<int>(op)]; };
-#define WEFT_FLOATS(name)                    \
-  at(Unary::name)[0] = loop<name##_, float>; \
-  at(Unary::name)[1] = loop<name##_, double>;
-#define WEFT_ALL(name) \
-  WEFT_FLOATS(name)    \
-  at(Unary::name)[2] = loop<name##_, Int>;
-  WEFT_ALL(neg)
-  WEFT_ALL(abs)
-  WEFT_ALL(sign)
-  WEFT_ALL(square)
-  WEFT_ALL(relu)
-  at(Unary::sign)[0] = loop<sign_float_, float>;
-  at(Unary::sign)[1] = loop<sign_float_, double>;
-  at(Unary::bitwise_not)[2] = loop<bitwise_not_, Int>;
-  WEFT_FLOATS(floor)
-  WEFT_FLOATS(ceil)
-  WEFT_FLOATS(round)
-  WEFT_FLOATS(trunc)
-  at(Unary::floor)[2] = at(Unary::ceil)[2] = at(Unary::round)[2] = at(Unary::trunc)[2] = loop<same_, Int>;
-  WEFT_FLOATS(exp)
-  WEFT_FLOATS(exp2)
-  WEFT_FLOATS(expm1)
-  WEFT_FLOATS(log)
-  WEFT_FLOATS(log2)
-  WEFT_FLOATS(log10)
-  WEFT_FLOATS(log1p)
-  WEFT_FLOATS(sqrt)
-  WEFT_FLOATS(rsqrt)
-  WEFT_FLOATS(reciprocal)
-  WEFT_FLOATS(sin)
-  WEFT_FLOATS(cos)
-  WEFT_FLOATS(tan)
-  WEFT_FLOATS(asin)
-  WEFT_FLOATS(acos)
-  WEFT_FLOATS(atan)
-  WEFT_FLOATS(sinh)
-  WEFT_FLOATS(cosh)
-  WEFT_FLOATS(tanh)
-  WEFT_FLOATS(asinh)
-  WEFT_FLOATS(acosh)
-  WEFT_FLOATS(atanh)
-  WEFT_FLOATS(sigmoid)
-  WEFT_FLOATS(log_sigmoid)
-  WEFT_FLOATS(softplus)
-  WEFT_FLOATS(silu)
-  WEFT_FLOATS(gelu)
-  WEFT_FLOATS(gelu_tanh)
-  WEFT_FLOATS(erf)
-  WEFT_FLOATS(erfc)
-  WEFT_FLOATS(lgamma)
-  WEFT_FLOATS(digamma)
-  at(Unary::sin)[0] = trigonometric<0>;
-  at(Unary::cos)[0] = trigonometric<1>;
-#define WEFT_TEST(name, integer)                   \
-  at(Unary::name)[0] = test_loop<name##_, float>;  \
-  at(Unary::name)[1] = test_loop<name##_, double>; \
-  at(Unary::name)[2] = test_loop<integer##_, Int>;
-  WEFT_TEST(logical_not, logical_not)
-  WEFT_TEST(isnan, never)
-  WEFT_TEST(isinf, never)
-  WEFT_TEST(isfinite, always)
+  numbers<neg_>(t, Unary::neg);
+  numbers<abs_>(t, Unary::abs);
+  numbers<sign_>(t, Unary::sign);
+  numbers<square_>(t, Unary::square);
+  numbers<relu_>(t, Unary::relu);
+  floats<sign_float_>(t, Unary::sign);
+  integers<bitwise_not_>(t, Unary::bitwise_not);
+  floats<floor_>(t, Unary::floor);
+  floats<ceil_>(t, Unary::ceil);
+  floats<round_>(t, Unary::round);
+  floats<trunc_>(t, Unary::trunc);
+  floats<exp_>(t, Unary::exp);
+  floats<exp2_>(t, Unary::exp2);
+  floats<expm1_>(t, Unary::expm1);
+  floats<log_>(t, Unary::log);
+  floats<log2_>(t, Unary::log2);
+  floats<log10_>(t, Unary::log10);
+  floats<log1p_>(t, Unary::log1p);
+  floats<sqrt_>(t, Unary::sqrt);
+  floats<rsqrt_>(t, Unary::rsqrt);
+  floats<reciprocal_>(t, Unary::reciprocal);
+  floats<sin_>(t, Unary::sin);
+  floats<cos_>(t, Unary::cos);
+  floats<tan_>(t, Unary::tan);
+  floats<asin_>(t, Unary::asin);
+  floats<acos_>(t, Unary::acos);
+  floats<atan_>(t, Unary::atan);
+  floats<sinh_>(t, Unary::sinh);
+  floats<cosh_>(t, Unary::cosh);
+  floats<asinh_>(t, Unary::asinh);
+  floats<acosh_>(t, Unary::acosh);
+  floats<atanh_>(t, Unary::atanh);
+  floats<tanh_>(t, Unary::tanh);
+  floats<sigmoid_>(t, Unary::sigmoid);
+  floats<log_sigmoid_>(t, Unary::log_sigmoid);
+  floats<softplus_>(t, Unary::softplus);
+  floats<silu_>(t, Unary::silu);
+  floats<gelu_>(t, Unary::gelu);
+  floats<gelu_tanh_>(t, Unary::gelu_tanh);
+  floats<erf_>(t, Unary::erf);
+  floats<erfc_>(t, Unary::erfc);
+  floats<lgamma_>(t, Unary::lgamma);
+  floats<digamma_>(t, Unary::digamma);
+  integers<same_>(t, Unary::floor);
+  integers<same_>(t, Unary::ceil);
+  integers<same_>(t, Unary::round);
+  integers<same_>(t, Unary::trunc);
+  t.unary[static_cast<int>(Unary::sin)][0] = trigonometric<0>;
+  t.unary[static_cast<int>(Unary::cos)][0] = trigonometric<1>;
+  tests<logical_not_, logical_not_>(t, Unary::logical_not);
+  tests<isnan_, never_>(t, Unary::isnan);
+  tests<isinf_, never_>(t, Unary::isinf);
+  tests<isfinite_, always_>(t, Unary::isfinite);
   t.clamp[0] = clamp<float>;
   t.clamp[1] = clamp<double>;
   t.clamp[2] = clamp<Int>;

@@ -1,0 +1,110 @@
+#pragma once
+#include <weft/tensor/kernels/tile.h>
+
+/// Products too small to repay Eigen's blocking: a register tile of a few rows by two vectors, run
+/// along a panel of b that is packed on the stack unless it lies ready.
+namespace weft::kernels {
+namespace {
+namespace small {
+
+#if defined(__AVX512F__)
+constexpr int tile_rows = 8;
+#else
+constexpr int tile_rows = 6;
+#endif
+
+/// Largest inner size: a packed panel takes 64 KiB of stack at most.
+constexpr Int most_inner = 512;
+
+/// Rows x (one or two vectors) of c: row r of a at a + r * row_a, rows of the panel ld_b apart.
+template <class T, int Rows, int Vectors>
+WEFT_INLINE void tile(T* c, Int ld_c, const T* a, Int row_a, Int column_a, const T* b, Int ld_b, Int k, const T* bias,
+                      Int columns) {
+  using V = typename Vector<T>::type;
+  constexpr Int lanes = Vector<T>::lanes;
+  V sum[static_cast<unsigned>(Rows)][static_cast<unsigned>(Vectors)];
+  for (int r = 0; r < Rows; ++r)
+    for (int v = 0; v < Vectors; ++v) sum[r][v] = V{};
+  for (Int p = 0; p < k; ++p) {
+    V right[static_cast<unsigned>(Vectors)];
+    for (int v = 0; v < Vectors; ++v) right[v] = *reinterpret_cast<const V*>(b + p * ld_b + v * lanes);
+    const T* left = a + p * column_a;
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r)
+      for (int v = 0; v < Vectors; ++v) sum[r][v] += left[r * row_a] * right[v];
+  }
+  const Int last = columns - (Vectors - 1) * lanes;
+  for (int v = 0; v < Vectors; ++v) {
+    const bool whole = v + 1 < Vectors || last == lanes;
+    if (bias) {
+      const V add = whole ? *reinterpret_cast<const V*>(bias + v * lanes) : load_some<V>(bias + v * lanes, last);
+      for (int r = 0; r < Rows; ++r) sum[r][v] += add;
+    }
+    if (whole) {
+      for (int r = 0; r < Rows; ++r) *reinterpret_cast<V*>(c + r * ld_c + v * lanes) = sum[r][v];
+    } else {
+      for (int r = 0; r < Rows; ++r) store_some(c + r * ld_c + v * lanes, sum[r][v], last);
+    }
+  }
+}
+
+template <class T, int Vectors>
+WEFT_INLINE void panel_product(T* c, Int ld_c, const T* a, Int row_a, Int column_a, const T* b, Int ld_b, Int m, Int k,
+                               const T* bias, Int columns) {
+  Int i = 0;
+  for (; i + tile_rows <= m; i += tile_rows)
+    tile<T, tile_rows, Vectors>(c + i * ld_c, ld_c, a + i * row_a, row_a, column_a, b, ld_b, k, bias, columns);
+  for (; i + 3 <= m; i += 3)
+    tile<T, 3, Vectors>(c + i * ld_c, ld_c, a + i * row_a, row_a, column_a, b, ld_b, k, bias, columns);
+  for (; i < m; ++i) tile<T, 1, Vectors>(c + i * ld_c, ld_c, a + i * row_a, row_a, column_a, b, ld_b, k, bias, columns);
+}
+
+/// Copies k x columns of b into rows of `width`, the rest of each row zero.
+template <class T>
+WEFT_INLINE void pack(T* to, Int width, const T* b, Int row_b, Int column_b, Int k, Int columns) {
+  using V = typename Vector<T>::type;
+  constexpr Int lanes = Vector<T>::lanes;
+  if (column_b == 1) {
+    for (Int p = 0; p < k; ++p)
+      for (Int q = 0; q < width; q += lanes) {
+        const Int left = columns - q < lanes ? columns - q : lanes;
+        *reinterpret_cast<V*>(to + p * width + q) = load_some<V>(b + p * row_b + q, left > 0 ? left : 0);
+      }
+    return;
+  }
+  if (row_b == 1) {
+    transpose_any(to, width, b, column_b, columns, k);
+  } else {
+    for (Int p = 0; p < k; ++p)
+      for (Int q = 0; q < columns; ++q) to[p * width + q] = b[p * row_b + q * column_b];
+  }
+  for (Int p = 0; p < k; ++p)
+    for (Int q = columns; q < width; ++q) to[p * width + q] = T(0);
+}
+
+template <class T>
+void multiply(T* c, Int ld_c, const T* a, Int row_a, Int column_a, const T* b, Int row_b, Int column_b, Int m, Int n,
+              Int k, const T* bias) {
+  constexpr Int lanes = Vector<T>::lanes;
+  alignas(64) T packed[static_cast<unsigned>(most_inner * 2 * lanes)];
+  for (Int j = 0; j < n; j += 2 * lanes) {
+    const Int columns = n - j < 2 * lanes ? n - j : 2 * lanes;
+    const Int width = columns > lanes ? 2 * lanes : lanes;
+    const T* panel = b + j * column_b;
+    Int ld = row_b;
+    if (column_b != 1 || columns < width) {
+      pack(static_cast<T*>(packed), width, panel, row_b, column_b, k, columns);
+      panel = packed;
+      ld = width;
+    }
+    const T* add = bias ? bias + j : nullptr;
+    if (width == lanes)
+      panel_product<T, 1>(c + j, ld_c, a, row_a, column_a, panel, ld, m, k, add, columns);
+    else
+      panel_product<T, 2>(c + j, ld_c, a, row_a, column_a, panel, ld, m, k, add, columns);
+  }
+}
+
+}  // namespace small
+}  // namespace
+}  // namespace weft::kernels
