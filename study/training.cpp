@@ -1,6 +1,7 @@
 #include <weft/study/training.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <limits>
 
@@ -162,8 +163,14 @@ void Training::train_fold(std::size_t k, const data::Split& split) {
       total += loss.item() * static_cast<double>(x.batch());
       rows += x.batch();
     }
+    if (!std::isfinite(total))
+      throw ConfigError(text(config_.place.str(), ": the loss is no longer a number in epoch ", fold.epoch + 1,
+                             " with lr ", config_.lr, "\n  help: choose a smaller lr, or limit the gradient with clip"));
     eval(fold.net);
     data::Predictions p{chosen(labels_, split.test), answer(fold.net, unseen).probabilities, task_.classes};
+    if (!std::ranges::all_of(p.probabilities, [](double v) { return std::isfinite(v); }))
+      throw ConfigError(text(config_.place.str(), ": the network no longer gives numbers after epoch ", fold.epoch + 1,
+                             " with lr ", config_.lr, "\n  help: choose a smaller lr, or limit the gradient with clip"));
     const double score = task_.metric.compute(p), loss = data::log_loss(p);
     fold.curve.train_loss.push_back(total / static_cast<double>(rows));
     fold.curve.validation_loss.push_back(loss);
@@ -199,7 +206,7 @@ void Training::train_fold(std::size_t k, const data::Split& split) {
 }
 
 std::string Training::fingerprint() const {
-  return text(task_.seed, ' ', labels_.size(), ' ', task_.classes, ' ', config_.epochs, ' ', config_.batch, ' ',
+  return text(task_.origin, ' ', task_.seed, ' ', labels_.size(), ' ', task_.classes, ' ', config_.epochs, ' ', config_.batch, ' ',
               config_.lr);
 }
 
@@ -228,32 +235,44 @@ template <class Read>
 void reading(const std::string& path, Read&& read) {
   try {
     read();
+    return;
   } catch (const nlohmann::json::exception&) {
-    throw FileError(text("resume: ", path, " is damaged"));
   } catch (const std::out_of_range&) {
-    throw FileError(text("resume: ", path, " is damaged"));
+  } catch (const Error&) {
   }
+  throw FileError(text("resume: ", path, " is damaged\n  help: run without --resume to start anew"));
 }
 void fill(fusion::Classifier& net, const std::string& prefix, const TensorFile& file) {
   for (auto& [name, x] : state(net)) {
     const Tensor& from = file.at(prefix + name);
-    if (!(from.shape() == x.shape()))
-      throw ConfigError(text("resume: ", prefix, name, " has shape ", from.shape(), ", the network ", x.shape()));
+    if (!(from.shape() == x.shape())) throw std::out_of_range(name);
     kernels::copy_into(x, from);
   }
 }
 }  // namespace
 
 void Training::read_checkpoint() {
-  checkpoint_ = load_tensors(task_.checkpoint);
+  std::string of_what;
+  reading(task_.checkpoint, [&] {
+    checkpoint_ = load_tensors(task_.checkpoint);
+    of_what = Json::parse(checkpoint_->metadata.at("weft")).at("training").get<std::string>();
+  });
+  if (of_what != fingerprint())
+    throw ConfigError(text("resume: ", task_.checkpoint,
+                           " is of another study file, seed, version or other data\n"
+                           "  help: run without --resume to start anew"));
   reading(task_.checkpoint, [&] {
     const Json about = Json::parse(checkpoint_->metadata.at("weft"));
-    if (about.at("training").get<std::string>() != fingerprint())
-      throw ConfigError(text("resume: ", task_.checkpoint, " is of another training\n  help: train without --resume"));
     judged_ = about.at("judged").get<std::vector<std::int64_t>>();
-    held_out_ = about.at("held_out").get<std::vector<double>>();
+    const auto kept = about.at("held_out").get<std::vector<double>>();
+    const auto rows = static_cast<std::int64_t>(labels_.size());
+    if (kept.size() != held_out_.size() ||
+        std::ranges::any_of(judged_, [rows](std::int64_t i) { return i < 0 || i >= rows; }))
+      throw std::out_of_range("rows");
+    held_out_ = kept;
     curve = curve_of(about.at("first_curve"));
     const auto done = about.at("done").get<std::size_t>();
+    if (done >= folds_) throw std::out_of_range("folds");
     for (std::size_t k = 0; k < done; ++k) {
       networks.push_back(make_());
       fill(networks.back(), text("done.", k, "."), *checkpoint_);
