@@ -393,8 +393,9 @@ Study parse_study(const std::string& source, const std::string& path) {
                            study.modalities.size(), " modalities"));
   for (std::size_t m = 0; m < study.fusion.weights.size(); ++m)
     if (!(study.fusion.weights[m] > 0 && std::isfinite(study.fusion.weights[m])))
-      throw ConfigError(text(study.fusion.place.str(), ": [fusion] gives \"", study.modalities[m].name, "\" the weight ",
-                             study.fusion.weights[m], "\n  help: choose a number above 0, or leave the modality out"));
+      throw ConfigError(text(study.fusion.place.str(), ": [fusion] gives \"", study.modalities[m].name,
+                             "\" the weight ", study.fusion.weights[m],
+                             "\n  help: choose a number above 0, or leave the modality out"));
   top.finish();
   return study;
 }
