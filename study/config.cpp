@@ -227,6 +227,7 @@ DataConfig read_data(Section s) {
   c.place = s.place();
   const std::string file = s.string("file");
   if (!file.empty()) c.file = resolve(file, s.place("file"));
+  c.source_place = s.place(s.has("file") ? "file" : "folder");
   const std::string folder = s.string("folder");
   if (!folder.empty()) c.folder = resolve(folder, s.place("folder"));
   c.exclude = s.strings("exclude");
@@ -393,8 +394,9 @@ Study parse_study(const std::string& source, const std::string& path) {
                            study.modalities.size(), " modalities"));
   for (std::size_t m = 0; m < study.fusion.weights.size(); ++m)
     if (!(study.fusion.weights[m] > 0 && std::isfinite(study.fusion.weights[m])))
-      throw ConfigError(text(study.fusion.place.str(), ": [fusion] gives \"", study.modalities[m].name, "\" the weight ",
-                             study.fusion.weights[m], "\n  help: choose a number above 0, or leave the modality out"));
+      throw ConfigError(text(study.fusion.place.str(), ": [fusion] gives \"", study.modalities[m].name,
+                             "\" the weight ", study.fusion.weights[m],
+                             "\n  help: choose a number above 0, or leave the modality out"));
   top.finish();
   return study;
 }

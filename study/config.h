@@ -54,7 +54,7 @@ struct DataConfig {
   std::vector<std::string> missing;  ///< words that stand for a missing value; empty: the reader's own
   std::string split_column;          ///< a column holding `train` or `test`
   bool fixed_split = false;          ///< of two stacked files, the first trains and the second tests
-  Place place;
+  Place place, source_place;         ///< source: of `file` or `folder`
 };
 
 struct FusionConfig {

@@ -165,12 +165,14 @@ void Training::train_fold(std::size_t k, const data::Split& split) {
     }
     if (!std::isfinite(total))
       throw ConfigError(text(config_.place.str(), ": the loss is no longer a number in epoch ", fold.epoch + 1,
-                             " with lr ", config_.lr, "\n  help: choose a smaller lr, or limit the gradient with clip"));
+                             " with lr ", config_.lr,
+                             "\n  help: choose a smaller lr, or limit the gradient with clip"));
     eval(fold.net);
     data::Predictions p{chosen(labels_, split.test), answer(fold.net, unseen).probabilities, task_.classes};
     if (!std::ranges::all_of(p.probabilities, [](double v) { return std::isfinite(v); }))
       throw ConfigError(text(config_.place.str(), ": the network no longer gives numbers after epoch ", fold.epoch + 1,
-                             " with lr ", config_.lr, "\n  help: choose a smaller lr, or limit the gradient with clip"));
+                             " with lr ", config_.lr,
+                             "\n  help: choose a smaller lr, or limit the gradient with clip"));
     const double score = task_.metric.compute(p), loss = data::log_loss(p);
     fold.curve.train_loss.push_back(total / static_cast<double>(rows));
     fold.curve.validation_loss.push_back(loss);
@@ -206,8 +208,8 @@ void Training::train_fold(std::size_t k, const data::Split& split) {
 }
 
 std::string Training::fingerprint() const {
-  return text(task_.origin, ' ', task_.seed, ' ', labels_.size(), ' ', task_.classes, ' ', config_.epochs, ' ', config_.batch, ' ',
-              config_.lr);
+  return text(task_.origin, ' ', task_.seed, ' ', labels_.size(), ' ', task_.classes, ' ', config_.epochs, ' ',
+              config_.batch, ' ', config_.lr);
 }
 
 void Training::save(const Fold& fold) const {
