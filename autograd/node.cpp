@@ -80,7 +80,7 @@ Node* make_node(const Call& call, const Inputs& inputs, std::span<Tensor> output
   const std::size_t n = inputs.size();
   const std::uint32_t mask = call.saves.inputs;
   const bool all = mask == ~0U;
-  const std::size_t saved_inputs = all ? n : static_cast<std::size_t>(std::popcount(mask));
+  const std::size_t saved_inputs = all ? n : mask == 0 ? 0 : static_cast<std::size_t>(std::popcount(mask));
   const std::size_t saved_outputs = call.saves.outputs ? outputs.size() : 0;
   const std::size_t saved_count = saved_inputs + saved_outputs + kept.size();
   if (n > 0xffff || saved_count > 0xffff) throw Error(text(call.name, ": ", n, " inputs are too many for one call"));
@@ -123,9 +123,11 @@ Node* make_node(const Call& call, const Inputs& inputs, std::span<Tensor> output
     const std::uint32_t version = x.defined() ? x.body().storage->version : 0;
     new (saved++) SavedTensor{std::move(x), version};
   };
-  for (std::size_t i = 0; i < n; ++i)
-    if (all || (i < 32 && (mask >> i & 1U))) save(inputs[i]);
+  if (saved_inputs > 0)
+    for (std::size_t i = 0; i < n; ++i)
+      if (all || (i < 32 && (mask >> i & 1U))) save(inputs[i]);
 
+  std::uint32_t owners = 0;  // the tensors that this call made; nobody else sees the node before this ends
   for (std::size_t k = 0; k < outputs.size(); ++k) {
     new (node->pending + k) Tensor;
     Tensor& y = outputs[k];
@@ -133,12 +135,12 @@ Node* make_node(const Call& call, const Inputs& inputs, std::span<Tensor> output
     if (y.defined() && (y.body().slot || y.body().refs.load(std::memory_order_relaxed) != 1)) y = detach(y);
     if (saved_outputs) save(y.defined() ? detach(y) : Tensor());  // without history: no cycle
     if (!y.defined() || !is_floating(y.dtype())) continue;
-    node->retain();
+    ++owners;
     y.body().slot = node;
     y.body().output_index = static_cast<std::uint16_t>(k);
   }
   for (const Tensor& x : kept) save(x);
-  node->refs.fetch_sub(1, std::memory_order_relaxed);  // the tensors own it, not this function
+  node->refs.store(owners, std::memory_order_relaxed);
   return node;
 }
 

@@ -201,6 +201,7 @@ ModalityConfig read_modality(Section s, const DataConfig& data, const std::optio
   c.name = s.string("name");
   if (c.name.empty()) throw ConfigError(text(c.place.str(), ": a [[modality]] needs a name"));
   c.columns = s.strings("columns");
+  c.columns_place = s.place("columns");
   c.rest = s.boolean("rest", false);
   c.exclude = s.strings("exclude");
   c.categorical = s.strings("categorical");
@@ -286,6 +287,7 @@ TrainConfig read_train(Section s) {
     throw ConfigError(text(s.place("folds").str(), ": \"folds\" in [train] is 1: give 2 or more, or leave it out"));
   c.metric = read_metric(s, "");
   c.degradation = s.number("degradation", c.degradation, 0, 1);
+  c.average = s.number("average", c.average, 0, 0.9999);
   c.modality_dropout = s.number("modality_dropout", c.modality_dropout, 0, 1);
   c.seed = static_cast<std::uint64_t>(s.integer("seed", 0, 0, INT64_MAX));
   s.finish();

@@ -189,7 +189,7 @@ void claim_columns(Dataset& dataset, const Study& study, const data::Table& tabl
     if (modality.rest) continue;
     Strings patterns = modality.columns;
     for (const std::string& pattern : modality.exclude) patterns.push_back('!' + pattern);
-    for (const std::size_t j : located(modality.place, [&] { return table.match(patterns); })) {
+    for (const std::size_t j : located(modality.columns_place, [&] { return table.match(patterns); })) {
       if (taken[j] && table.columns[j].name == study.target)
         throw ConfigError(
             text(modality.place.str(), ": modality \"", modality.name, "\" contains the target \"", study.target, '"'));

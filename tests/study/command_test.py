@@ -115,7 +115,7 @@ class Command(unittest.TestCase):
 
     def test_unknown_column(self):
         self.write('small.toml', STUDY.replace('"blood_*"', '"blod_a"'))
-        self.fails(self.compare(), 'small.toml:6:', 'blod_a', '"blood_a"')
+        self.fails(self.compare(), 'small.toml:8: table: small.csv has no column "blod_a"; the closest name is "blood_a"')
 
     def test_unknown_target(self):
         self.write('small.toml', STUDY.replace('"sick"', '"sik"'))
@@ -212,7 +212,7 @@ class Command(unittest.TestCase):
                               '  help: run without --resume to start anew\n'))
             self.write('out/train.weft-checkpoint', checkpoint)
             self.train('--resume', out='out')
-            self.assertEqual(sorted(os.listdir(self.path('out'))), ['model.json', 'network.safetensors', 'results.json'])
+            self.assertEqual(sorted(os.listdir(self.path('out'))), ['model.json', 'network.safetensors', 'training.json'])
             for name in os.listdir(self.path('out')):
                 self.assertEqual(self.read('whole', name), self.read('out', name), name)
             shutil.rmtree(self.path('out'))
@@ -228,13 +228,13 @@ class Command(unittest.TestCase):
         self.assertEqual((json.loads(done.stdout)['seed'], json.loads(done.stdout)['protocol']['splits']), (7, 2))
         a, b = self.train('--json').stdout, self.train('--json').stdout
         self.assertEqual(a, b)
-        self.assertEqual(a.encode(), self.read('model', 'results.json'))
+        self.assertEqual(a.encode(), self.read('model', 'training.json'))
         self.assertNotEqual(json.loads(a)['test'], json.loads(self.train('--json', '--seed', '7').stdout)['test'])
 
     def test_train_evaluate_predict_agree(self):
         self.write('small.csv', table().replace('\n3,', '\n,').replace('\n5,5,', '\n,,'))
         trained = json.loads(self.train('--json').stdout)
-        self.assertEqual(sorted(os.listdir(self.path('model'))), ['model.json', 'network.safetensors', 'results.json'])
+        self.assertEqual(sorted(os.listdir(self.path('model'))), ['model.json', 'network.safetensors', 'training.json'])
         evaluated = self.weft('evaluate', 'model', '--json')
         self.assertEqual(json.loads(evaluated.stdout), trained['test'])
         test = json.loads(self.read('model', 'model.json'))['test']
@@ -272,7 +272,7 @@ class Command(unittest.TestCase):
             self.assertAlmostEqual(row[0] + row[1], 1, 6)
         for content, expected in (
                 ('blood_a,age\n1,2\n', 'modality "blood": table: new.csv has no column "blood_b"; the closest name is "blood_a"'),
-                ('age\n1\n', 'small.toml:6: table: new.csv has no column "blood_*"; the closest name is "age"'),
+                ('age\n1\n', 'small.toml:8: table: new.csv has no column "blood_*"; the closest name is "age"'),
                 (head + 'much,2,30,x\n', 'modality "blood": table encoder: column "blood_a" holds text, in training it held numbers'),
                 (head + '1,2,inf,x\n', 'csv: new.csv: column "age" holds inf in row 1'),
                 (head, 'csv: new.csv has a header, but no rows'),
@@ -497,7 +497,7 @@ class Command(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn('train: cannot write model/model.json: ', done.stderr)
         self.assertEqual(sorted(os.listdir(self.path('model'))), sorted(before))
-        for name in 'network.safetensors', 'results.json':
+        for name in 'network.safetensors', 'training.json':
             self.assertEqual(self.read('model', name), before[name], name)
 
 

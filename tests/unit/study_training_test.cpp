@@ -125,7 +125,8 @@ TEST_CASE("networks: stopped anywhere and continued, bitwise the same") {
   const Folder folder;
   const Fit fit;
   deterministic(true);
-  for (const char* more : {"", "folds = 3\n", "folds = 2\noptimizer = 'sgd'\nschedule = 'step'\nstep_size = 2\n"}) {
+  for (const char* more :
+       {"", "folds = 3\n", "folds = 2\noptimizer = 'sgd'\nschedule = 'step'\nstep_size = 2\n", "average = 0.9\n"}) {
     const Study study = small_study(more);
     const auto method = make_fusion(study, "gate");
     std::int64_t last = 0;
