@@ -230,7 +230,7 @@ void run_train(const CommandOptions& options) {
   fitted->save(staged);
   model.network = file_checksum(staged);
   folder.add(model_file, model_json(model));
-  folder.add("results.json", results.dump(1) + '\n');
+  folder.add("training.json", results.dump(1) + '\n');
   folder.commit();
   folder.remove(train_checkpoint);
   if (options.json)

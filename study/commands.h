@@ -20,7 +20,8 @@ struct CommandOptions {
 
 /// Writes results.json, results.csv and report.html to the folder, and prints the table.
 void run_compare(const CommandOptions& options);
-/// Trains the study's fusion and keeps it in the folder: model.json, network files, results of the test rows.
+/// Trains the study's fusion and keeps it in the folder: model.json, network.safetensors, and training.json
+/// with its curves and its figures on the test rows. What `compare` writes to the same folder has other names.
 void run_train(const CommandOptions& options);
 /// Judges a kept model on its test rows, or on the rows of a CSV that has the target.
 void run_evaluate(const CommandOptions& options);

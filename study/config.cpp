@@ -201,6 +201,7 @@ ModalityConfig read_modality(Section s, const DataConfig& data, const std::optio
   c.name = s.string("name");
   if (c.name.empty()) throw ConfigError(text(c.place.str(), ": a [[modality]] needs a name"));
   c.columns = s.strings("columns");
+  c.columns_place = s.place("columns");
   c.rest = s.boolean("rest", false);
   c.exclude = s.strings("exclude");
   c.categorical = s.strings("categorical");
@@ -227,6 +228,7 @@ DataConfig read_data(Section s) {
   c.place = s.place();
   const std::string file = s.string("file");
   if (!file.empty()) c.file = resolve(file, s.place("file"));
+  c.source_place = s.place(s.has("file") ? "file" : "folder");
   const std::string folder = s.string("folder");
   if (!folder.empty()) c.folder = resolve(folder, s.place("folder"));
   c.exclude = s.strings("exclude");

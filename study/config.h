@@ -44,7 +44,7 @@ struct ModalityConfig {
   std::vector<std::string> files;        ///< NPY files, rows stacked in this order
   std::string feature_names;             ///< a text file, one name a line
   EncoderConfig encoder;
-  Place place;
+  Place place, columns_place;
 };
 
 struct DataConfig {
@@ -54,7 +54,7 @@ struct DataConfig {
   std::vector<std::string> missing;  ///< words that stand for a missing value; empty: the reader's own
   std::string split_column;          ///< a column holding `train` or `test`
   bool fixed_split = false;          ///< of two stacked files, the first trains and the second tests
-  Place place;
+  Place place, source_place;         ///< source: of `file` or `folder`
 };
 
 struct FusionConfig {

@@ -189,7 +189,7 @@ void claim_columns(Dataset& dataset, const Study& study, const data::Table& tabl
     if (modality.rest) continue;
     Strings patterns = modality.columns;
     for (const std::string& pattern : modality.exclude) patterns.push_back('!' + pattern);
-    for (const std::size_t j : located(modality.place, [&] { return table.match(patterns); })) {
+    for (const std::size_t j : located(modality.columns_place, [&] { return table.match(patterns); })) {
       if (taken[j] && table.columns[j].name == study.target)
         throw ConfigError(
             text(modality.place.str(), ": modality \"", modality.name, "\" contains the target \"", study.target, '"'));
@@ -261,7 +261,7 @@ Evidence read_arrays(const ModalityConfig& modality, std::vector<std::int64_t>& 
 }
 
 void read_all_arrays(Dataset& dataset, const Study& study) {
-  if (!study.data.folder.empty()) must_exist(study.data.folder, study.data.place);
+  if (!study.data.folder.empty()) must_exist(study.data.folder, study.data.source_place);
   std::vector<std::int64_t> counts;
   std::vector<std::vector<double>> target = stack(study.target_files, study.target_place, counts);
   if (target.size() != 1)
@@ -307,7 +307,7 @@ Dataset load_dataset(const Study& study) {
   if (study.data.file.empty()) {
     read_all_arrays(dataset, study);
   } else {
-    must_exist(study.data.file, study.data.place);
+    must_exist(study.data.file, study.data.source_place);
     const data::Table table = read_table(study, study.data.file);
     const data::Column& target =
         located(study.target_place, [&]() -> const data::Column& { return table.at(study.target); });

@@ -57,8 +57,8 @@ void check_size(const Study& study, const std::vector<std::int64_t>& widths) {
     most = own;
     place = e.place.line > 0 ? &e.place : &study.modalities[m].place;
   }
-  // Each number is there five times: itself, its gradient, two averages of the optimiser, and the best so far.
-  const double bytes = total * 4 * 5, here = memory_here();
+  // Each number is there six times: itself, its gradient, two averages of the optimiser, its own, and the best so far.
+  const double bytes = total * 4 * 6, here = memory_here();
   if (bytes > here)
     throw ConfigError(text(place->str(), ": the network would have ", std::llround(total / 1e6),
                            " million weights and take ", std::llround(bytes / 1e9), " GB, of ",

@@ -84,6 +84,12 @@ void OutputFolder::commit() {
       fail(file, e.what());
     }
   }
+  // What could still go wrong once the first file is in its place.
+  for (const File& file : files_) {
+    std::error_code error;
+    if (fs::is_directory(path(file.name), error)) fail(file, std::strerror(EISDIR));
+    if (!fs::exists(beside(path(file.name)), error)) fail(file, std::strerror(ENOENT));
+  }
   for (const File& file : files_) {
     std::error_code error;
     fs::rename(beside(path(file.name)), path(file.name), error);

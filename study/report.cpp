@@ -28,19 +28,19 @@ constexpr const char* head = R"(<meta charset="utf-8">
 @media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --soft: #9aa5b1; --line: #3a424c; --paper: #14181d; --mark: #5bd1a5; --shade: #1d232a; } }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 68rem; margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1.5rem; line-height: 1.25; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
-p.soft, figcaption, caption { color: var(--soft); font-size: .9rem; text-align: left; }
-.wide { overflow-x: auto; } .wide:focus { outline: 2px solid var(--mark); }
+p.soft, figcaption { color: var(--soft); font-size: .9rem; text-align: left; }
+.wide { overflow-x: auto; background: linear-gradient(to left, var(--paper) 1rem, transparent) 100% 0 / 2rem 100% no-repeat local, linear-gradient(to left, var(--line), transparent) 100% 0 / .8rem 100% no-repeat scroll; } .wide:focus { outline: 2px solid var(--mark); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; min-width: 100%; }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; vertical-align: baseline; }
 thead th { white-space: normal; vertical-align: bottom; } th:first-child, .left { text-align: left; } tbody th { font-weight: 400; } tr.chosen th, tr.chosen td { font-weight: 700; background: var(--shade); }
 tr.chosen small { font-weight: 400; } td.main small { color: var(--soft); font-size: .9em; margin: 0 .6rem; }
 svg.whisker { vertical-align: middle; } svg.bar { display: block; margin-left: auto; }
 figure svg { width: 100%; height: auto; display: block; } svg text { fill: var(--soft); font: 11px system-ui, sans-serif; }
-.figures { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; flex: 1 1 17rem; max-width: 26rem; }
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1rem; } figure { margin: 0; }
 pre { background: var(--shade); padding: .8rem; overflow-x: auto; font-size: .85rem; }
 @media (max-width: 40rem) {
   th, td { padding: .3rem .4rem; } table { font-size: .92rem; } th:first-child { white-space: normal; }
-  td.main small, td.main svg { display: block; margin: 0; }
+  td.main small, td.main svg { display: block; margin: 0; } svg.bar { width: 2.6rem; height: .35rem; }
 }
 </style>
 )";
@@ -48,8 +48,10 @@ pre { background: var(--shade); padding: .8rem; overflow-x: auto; font-size: .85
 /// Opens a table that scrolls sideways on a narrow screen; focusable, so that the keyboard can scroll it too.
 /// The first `left` columns are words, the others numbers.
 std::string open_table(const std::string& caption, const std::vector<std::string>& header, std::size_t left = 1) {
-  std::string out = "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"" + escape(caption) +
-                    "\"><table>\n<caption>" + escape(caption) + "</caption>\n<thead><tr>";
+  // Outside of what scrolls, so that it can be read without scrolling.
+  std::string out =
+      text("<p class=\"soft\">", escape(caption), "</p>\n<div class=\"wide\" tabindex=\"0\" role=\"region\"",
+           " aria-label=\"", escape(caption), "\"><table>\n<thead><tr>");
   for (std::size_t i = 0; i < header.size(); ++i)
     out += text("<th scope=\"col\"", i < left ? " class=\"left\">" : ">", escape(header[i]), "</th>");
   return out + "</tr></thead>\n<tbody>\n";
@@ -126,11 +128,11 @@ std::string weights_table(const Run& run, const Findings& findings) {
           "<tr><th scope=\"row\">" + escape(row.method) + "</th><td class=\"left\">" + escape(run.classes[c]) + "</td>";
       for (std::size_t m = 0; m < modalities; ++m) {
         const double w = row.weights[c * modalities + m];
-        rows +=
-            text("<td>", fixed(w),
-                 "<svg class=\"bar\" width=\"64\" height=\"6\" aria-hidden=\"true\"><rect width=\"64\" height=\"6\" "
-                 "fill=\"var(--line)\"/><rect width=\"",
-                 fixed(64 * std::clamp(w, 0.0, 1.0), 1), "\" height=\"6\" fill=\"var(--mark)\"/></svg></td>");
+        rows += text("<td>", fixed(w),
+                     "<svg class=\"bar\" width=\"64\" height=\"6\" viewBox=\"0 0 64 6\" preserveAspectRatio=\"none\" "
+                     "aria-hidden=\"true\"><rect width=\"64\" height=\"6\" "
+                     "fill=\"var(--line)\"/><rect width=\"",
+                     fixed(64 * std::clamp(w, 0.0, 1.0), 1), "\" height=\"6\" fill=\"var(--mark)\"/></svg></td>");
       }
       rows += "</tr>\n";
     }

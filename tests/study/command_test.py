@@ -5,7 +5,9 @@ command_test.py PROGRAM STUDIES
 """
 import json
 import os
+import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -24,6 +26,8 @@ columns = ["blood_*"]
 [[modality]]
 name = "rest"
 rest = true
+[train]
+epochs = 8
 [compare]
 splits = 3
 '''
@@ -44,15 +48,22 @@ class Command(unittest.TestCase):
         self.write('small.toml', STUDY)
         self.write('small.csv', table())
 
+    def path(self, *names):
+        return os.path.join(self.root, *names)
+
     def write(self, name, content):
-        with open(os.path.join(self.root, name), 'w', encoding='utf-8') as f:
-            f.write(content)
+        with open(self.path(name), 'wb') as f:
+            f.write(content if isinstance(content, bytes) else content.encode())
+
+    def read(self, *names):
+        with open(self.path(*names), 'rb') as f:
+            return f.read()
 
     def weft(self, *args, **more):
         env = {k: v for k, v in os.environ.items() if k != 'WEFT_DATA'}
         env.update(more.pop('env', {}))
-        return subprocess.run([PROGRAM, *args], cwd=self.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              text=True, timeout=120, **more)
+        return subprocess.run([PROGRAM, *args], cwd=self.root, env=env, stderr=subprocess.PIPE, text=True, timeout=120,
+                              **{'stdout': subprocess.PIPE, **more})
 
     def compare(self, *args, **more):
         return self.weft('compare', 'small.toml', '--out', 'out', *args, **more)
@@ -63,8 +74,29 @@ class Command(unittest.TestCase):
         self.assertLessEqual(len(lines), 2, done.stderr)
         for text in expected:
             self.assertIn(text, done.stderr)
-        out = os.path.join(self.root, 'out')
+        out = self.path('out')
         self.assertEqual(os.listdir(out) if os.path.isdir(out) else [], [])
+
+    def both_fail(self, *expected):
+        """Neither command goes on, and neither leaves a folder behind."""
+        for command in 'compare', 'train':
+            self.fails(self.weft(command, 'small.toml', '--out', 'out', '--quiet'), *expected)
+            self.assertFalse(os.path.exists(self.path('out')))
+
+    def train(self, *args, out='model', **more):
+        done = self.weft('train', 'small.toml', '--out', out, '--quiet', *args, **more)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done
+
+    def stop(self, args, lines):
+        """Ctrl-C once so many lines of progress have come; they come at every tenth."""
+        with subprocess.Popen([PROGRAM, *args], cwd=self.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+            for _ in range(lines):
+                run.stderr.readline()
+            run.send_signal(signal.SIGINT)
+            err = run.communicate(timeout=60)[1]
+        self.assertEqual(run.returncode, 130, err)
+        self.assertTrue(err.endswith('interrupted; weft goes on from here with --resume\n'), err)
 
     def test_results(self):
         done = self.compare()
@@ -83,7 +115,7 @@ class Command(unittest.TestCase):
 
     def test_unknown_column(self):
         self.write('small.toml', STUDY.replace('"blood_*"', '"blod_a"'))
-        self.fails(self.compare(), 'small.toml:6:', 'blod_a', '"blood_a"')
+        self.fails(self.compare(), 'small.toml:8: table: small.csv has no column "blod_a"; the closest name is "blood_a"')
 
     def test_unknown_target(self):
         self.write('small.toml', STUDY.replace('"sick"', '"sik"'))
@@ -91,11 +123,11 @@ class Command(unittest.TestCase):
 
     def test_unknown_fusion(self):
         self.write('small.toml', STUDY + '[fusion]\nname = "gatte"\n')
-        self.fails(self.compare(), 'small.toml:15: unknown fusion "gatte"; the closest name is "gate"')
+        self.fails(self.compare(), 'small.toml:17: unknown fusion "gatte"; the closest name is "gate"')
 
     def test_unknown_key(self):
         self.write('small.toml', STUDY + 'split = 3\n')
-        self.fails(self.compare(), 'small.toml:14: unknown key "split" in [compare]; the closest name is "splits"')
+        self.fails(self.compare(), 'small.toml:16: unknown key "split" in [compare]; the closest name is "splits"')
 
     def test_modality_that_nobody_has(self):
         lines = table().splitlines()
@@ -138,22 +170,335 @@ class Command(unittest.TestCase):
         self.assertEqual(self.weft('--version').returncode, 0)
 
     def test_interrupted_and_resumed(self):
-        args = ['compare', os.path.join(STUDIES, 'wdbc.toml'), '--splits', '40', '--jobs', '1']
+        args = ['compare', os.path.join(STUDIES, 'wdbc.toml'), '--splits', '3', '--jobs', '1']
         whole = self.weft(*args, '--out', 'whole', '--quiet')
         self.assertEqual(whole.returncode, 0, whole.stderr)
-        out = os.path.join(self.root, 'out')
-        with subprocess.Popen([PROGRAM, *args, '--out', out], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
-            run.stdout.readline()  # a tenth is done
-            run.send_signal(signal.SIGINT)
-            run.communicate(timeout=60)
-        self.assertEqual(run.returncode, 130)
-        self.assertEqual(os.listdir(out), ['compare.weft-checkpoint'])
+        self.stop([*args, '--out', 'out'], 4)
+        self.assertEqual(os.listdir(self.path('out')), ['compare.weft-checkpoint'])
+        checkpoint = self.read('out', 'compare.weft-checkpoint')
+        other = self.weft(*args, '--out', 'out', '--resume', '--seed', '5')
+        self.assertEqual(other.returncode, 2)
+        self.assertEqual(other.stderr, 'error: resume: out/compare.weft-checkpoint is of another study file, seed, number of '
+                         'splits, version or other data\n  help: run without --resume to start anew\n')
+        self.write('out/compare.weft-checkpoint', checkpoint[:100])
+        cut = self.weft(*args, '--out', 'out', '--resume')
+        self.assertEqual((cut.returncode, cut.stderr),
+                         (2, 'error: resume: out/compare.weft-checkpoint is not a whole checkpoint\n'
+                          '  help: delete it to start anew\n'))
+        self.write('out/compare.weft-checkpoint', checkpoint)
         resumed = self.weft(*args, '--out', 'out', '--quiet', '--resume')
         self.assertEqual(resumed.returncode, 0, resumed.stderr)
         for name in ['results.json', 'results.csv', 'report.html']:
-            with open(os.path.join(self.root, 'whole', name), 'rb') as a, open(os.path.join(out, name), 'rb') as b:
-                self.assertEqual(a.read(), b.read(), name)
-        self.assertNotIn('compare.weft-checkpoint', os.listdir(out))
+            self.assertEqual(self.read('whole', name), self.read('out', name), name)
+        self.assertNotIn('compare.weft-checkpoint', os.listdir(self.path('out')))
+
+    def test_training_interrupted_and_resumed(self):
+        self.write('small.csv', table(150))
+        for folds, lines in ('', 3), ('folds = 3\n', 2), ('folds = 3\n', 6):
+            self.write('small.toml', STUDY.replace('epochs = 8\n', 'epochs = 400\npatience = 400\nbatch = 4\n' + folds))
+            self.train(out='whole')
+            args = ['train', 'small.toml', '--out', 'out']
+            self.stop(args, lines)
+            self.assertEqual(os.listdir(self.path('out')), ['train.weft-checkpoint'])
+            checkpoint = self.read('out', 'train.weft-checkpoint')
+            other = self.weft(*args, '--resume', '--seed', '5')
+            self.assertEqual((other.returncode, other.stderr),
+                             (2, 'error: resume: out/train.weft-checkpoint is of another study file, seed, version or other '
+                              'data\n  help: run without --resume to start anew\n'))
+            self.write('out/train.weft-checkpoint', checkpoint[:len(checkpoint) // 2])
+            cut = self.weft(*args, '--resume')
+            self.assertEqual((cut.returncode, cut.stderr),
+                             (2, 'error: resume: out/train.weft-checkpoint is damaged\n'
+                              '  help: run without --resume to start anew\n'))
+            self.write('out/train.weft-checkpoint', checkpoint)
+            self.train('--resume', out='out')
+            self.assertEqual(sorted(os.listdir(self.path('out'))), ['model.json', 'network.safetensors', 'training.json'])
+            for name in os.listdir(self.path('out')):
+                self.assertEqual(self.read('whole', name), self.read('out', name), name)
+            shutil.rmtree(self.path('out'))
+
+    def test_one_seed_one_result(self):
+        results = []
+        for jobs in '1', '2':
+            done = self.compare('--jobs', jobs, '--json', '--quiet')
+            self.assertEqual((done.returncode, done.stderr), (0, ''))
+            results += [done.stdout.encode(), self.read('out', 'results.json')]
+        self.assertEqual(len(set(results)), 1)
+        done = self.compare('--seed', '7', '--splits', '2', '--json', '--quiet')
+        self.assertEqual((json.loads(done.stdout)['seed'], json.loads(done.stdout)['protocol']['splits']), (7, 2))
+        a, b = self.train('--json').stdout, self.train('--json').stdout
+        self.assertEqual(a, b)
+        self.assertEqual(a.encode(), self.read('model', 'training.json'))
+        self.assertNotEqual(json.loads(a)['test'], json.loads(self.train('--json', '--seed', '7').stdout)['test'])
+
+    def test_train_evaluate_predict_agree(self):
+        self.write('small.csv', table().replace('\n3,', '\n,').replace('\n5,5,', '\n,,'))
+        trained = json.loads(self.train('--json').stdout)
+        self.assertEqual(sorted(os.listdir(self.path('model'))), ['model.json', 'network.safetensors', 'training.json'])
+        evaluated = self.weft('evaluate', 'model', '--json')
+        self.assertEqual(json.loads(evaluated.stdout), trained['test'])
+        test = json.loads(self.read('model', 'model.json'))['test']
+        lines = self.read('small.csv').decode().splitlines()
+        self.write('test.csv', '\n'.join([lines[0]] + [lines[i + 1] for i in test]) + '\n')
+        self.assertEqual(json.loads(self.weft('evaluate', 'model', '--rows', 'test.csv', '--json').stdout), trained['test'])
+        self.assertEqual(self.weft('predict', 'model', 'test.csv', '--out', 'p.csv').returncode, 0)
+        printed = self.weft('predict', 'model', 'test.csv')
+        self.assertEqual(printed.stdout.encode(), self.read('p.csv'))
+        rows = [[float(v) for v in line.split(',')] for line in printed.stdout.splitlines()[1:]]
+        brier = sum((row[1] - int(lines[i + 1][-1])) ** 2 for row, i in zip(rows, test)) / len(test)
+        self.assertAlmostEqual(brier, trained['test']['brier']['value'], 9)
+        # The model owes nothing to the other rows that are asked about.
+        self.write('one.csv', lines[0] + '\n' + lines[test[0] + 1] + '\n')
+        one = self.weft('predict', 'model', 'one.csv').stdout.splitlines()[1].split(',')
+        for a, b in zip(one, rows[0]):
+            self.assertAlmostEqual(float(a), b, 6)
+        self.write('small.csv', table())
+        self.fails(self.weft('evaluate', 'model'), 'evaluate: the data of ', 'small.toml have changed since model was trained')
+
+    def test_new_rows(self):
+        self.train()
+        head = 'blood_a,blood_b,age,extra\n'
+        self.write('new.csv', head + '1,2,30,x\n,,40,x\nNaN,?,,x\n1,,,x\n')
+        done = self.weft('predict', 'model', 'new.csv')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = done.stdout.splitlines()
+        self.assertEqual(lines[0], 'probability of 0,probability of 1,weight of blood,weight of rest')
+        rows = [[float(v) for v in line.split(',')] for line in lines[1:]]
+        self.assertTrue(0 < rows[0][2] < 1)
+        self.assertEqual(rows[1][2:], [0, 1])
+        self.assertEqual(rows[2][2:], [0, 0])
+        self.assertEqual(rows[3][2:], [1, 0])
+        for row in rows:
+            self.assertAlmostEqual(row[0] + row[1], 1, 6)
+        for content, expected in (
+                ('blood_a,age\n1,2\n', 'modality "blood": table: new.csv has no column "blood_b"; the closest name is "blood_a"'),
+                ('age\n1\n', 'small.toml:8: table: new.csv has no column "blood_*"; the closest name is "age"'),
+                (head + 'much,2,30,x\n', 'modality "blood": table encoder: column "blood_a" holds text, in training it held numbers'),
+                (head + '1,2,inf,x\n', 'csv: new.csv: column "age" holds inf in row 1'),
+                (head, 'csv: new.csv has a header, but no rows'),
+                (head + '1,2\n', 'csv: new.csv:2: 2 fields, the header has 4')):
+            self.write('new.csv', content)
+            self.fails(self.weft('predict', 'model', 'new.csv', '--out', 'out/p.csv'), expected)
+        self.fails(self.weft('predict', 'model', 'nowhere.csv'), 'csv: cannot open nowhere.csv: No such file or directory')
+        self.fails(self.weft('predict', 'model', '.'), 'csv: . is a folder, not a file')
+        self.fails(self.weft('predict', 'model', 'small.csv', '--out', 'nowhere/p.csv'),
+                   'write_csv: cannot write nowhere/p.csv: No such file or directory')
+        for content, expected in (
+                (table().replace(',1\n', ',\n'), 'evaluate: new.csv has no complete target column "sick"'),
+                (head + '1,2,30,x\n', 'evaluate: new.csv has no complete target column "sick"'),
+                (table(1), 'evaluate: all rows of new.csv are of class "0"; judging takes two classes or more'),
+                (table().replace(',1\n', ',7\n'), 'csv: new.csv: row 2 is of class "7", which the model does not know')):
+            self.write('new.csv', content)
+            self.fails(self.weft('evaluate', 'model', '--rows', 'new.csv'), expected)
+
+    def test_category_that_training_has_not_seen(self):
+        self.write('small.csv', table().replace('\n', ',f\n').replace('sick,f', 'sick,sex').replace(',1,f\n', ',1,m\n'))
+        self.train()
+        self.write('new.csv', 'blood_a,blood_b,age,sex\n1,2,30,f\n1,2,30,m\n1,2,30,x\n')
+        done = self.weft('predict', 'model', 'new.csv')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        first = [float(line.split(',')[1]) for line in done.stdout.splitlines()[1:]]
+        self.assertLess(first[0], first[1])
+        self.assertEqual(len(first), 3)
+
+    def test_damaged_models(self):
+        self.train()
+        network, model = self.read('model', 'network.safetensors'), self.read('model', 'model.json')
+
+        def evaluated(*expected):
+            self.fails(self.weft('evaluate', 'model'), *expected)
+        for size in 0, 5, 100, len(network) // 2, len(network) - 1:
+            self.write('model/network.safetensors', network[:size])
+            evaluated('load: model/network.safetensors is damaged: ')
+        self.write('model/network.safetensors', network[:-1] + bytes([network[-1] ^ 1]))
+        evaluated('load: model/network.safetensors is not the network that model.json beside it was written with',
+                  '  help: train again')
+        os.remove(self.path('model', 'network.safetensors'))
+        evaluated('load: cannot open model/network.safetensors: No such file or directory')
+        self.write('model/network.safetensors', network)
+        for size in 0, len(model) // 2, len(model) - 3:
+            self.write('model/model.json', model[:size])
+            evaluated('load: model/model.json is not a model that weft kept, or not all of it')
+        about = json.loads(model)
+        for key, value in ('test', [10 ** 9]), ('test', ['x']), ('seed', 'x'), ('preparation', 3), ('classes', None):
+            self.write('model/model.json', json.dumps({**about, key: value}))
+            evaluated('load: model/model.json is damaged')
+        self.write('model/model.json', json.dumps({**about, 'fusion': 'gatte'}))
+        evaluated('fusion: there is no "gatte"; the closest name is "gate"')
+        self.fails(self.weft('predict', '.', 'small.csv'), 'load: there is no model in .', 'help: give a folder that weft train wrote')
+
+    def test_odd_tables(self):
+        rows = [line.split(',') for line in table().splitlines()[1:]]
+
+        def csv(change):
+            return 'blood_a,blood_b,age,sick\n' + ''.join(','.join(change(i, row)) + '\n' for i, row in enumerate(rows))
+        for content, *expected in (
+                ('', 'csv: small.csv is empty'),
+                ('blood_a,blood_b,age,sick\n', 'csv: small.csv has a header, but no rows'),
+                (bytes(range(256)) * 20, 'csv: small.csv:1: not UTF-8 text', 'help: save the table as CSV in UTF-8'),
+                (table().encode() + b'1,2,\xe9,1\n', 'csv: small.csv:62: not UTF-8 text'),
+                (table() + '1,2,\0,1\n', 'csv: small.csv:62: not UTF-8 text'),
+                (b'\xff\xfe' + table().encode('utf-16-le'), 'csv: small.csv is UTF-16', 'help: save it as UTF-8'),
+                (table(1), 'small.toml:3: the only row is of class "0"'),
+                (table(2), 'small.toml:3: class "0" has 1 row; to train, to validate and to test takes 3',
+                 'help: join rare classes, or leave their rows out'),
+                (csv(lambda i, r: r[:3] + ['2' if i == 0 else r[3]]), 'small.toml:3: class "2" has 1 row'),
+                (csv(lambda i, r: r[:3] + [str(i)]), 'small.toml:3: class "0" has 1 row',
+                 'help: choose a target of few classes, if this one is a quantity'),
+                (csv(lambda i, r: r[:3] + ['' if i == 4 else r[3]]), 'small.toml:3: the target is missing in row 5'),
+                (csv(lambda i, r: ['1e200' if i == 2 else r[0]] + r[1:]), 'csv: small.csv: column "blood_a" holds 1e+200 in row 3',
+                 'help: leave the field empty if the value is missing')):
+            self.write('small.csv', content)
+            self.both_fail(*expected)
+        os.remove(self.path('small.csv'))
+        self.both_fail('small.toml:5: data not found: small.csv')
+        os.mkdir(self.path('small.csv'))
+        self.both_fail('csv: small.csv is a folder, not a file')
+        os.rmdir(self.path('small.csv'))
+        for content in (table(6), table(10), table().replace('\n', '\r\n'), csv(lambda i, r: ['1', '2', '3', r[3]]),
+                        csv(lambda i, r: r[:2] + [f'level{i}', r[3]]), csv(lambda i, r: r[:3] + ['2' if i < 3 else r[3]]),
+                        csv(lambda i, r: (['', ''] if i % 2 else r[:2]) + r[2:]), csv(lambda i, r: ['', ''] + r[2:] if i else r),
+                        csv(lambda i, r: ['', '', '', r[3]] if i % 7 == 0 else r)):
+            self.write('small.csv', content)
+            for command in 'compare', 'train':
+                done = self.weft(command, 'small.toml', '--out', 'fine', '--quiet')
+                self.assertEqual((done.returncode, done.stderr), (0, ''), content[:200])
+
+    def test_all_test_rows_lack_a_modality(self):
+        lines = table().splitlines()
+        rows = [(line if i < 40 else ',,' + line.split(',', 2)[2]) + (',train' if i < 40 else ',test')
+                for i, line in enumerate(lines[1:])]
+        self.write('small.csv', '\n'.join([lines[0] + ',part'] + rows) + '\n')
+        self.write('small.toml', STUDY.replace('file = "small.csv"\n', 'file = "small.csv"\nsplit_column = "part"\n'))
+        trained = json.loads(self.train('--json').stdout)
+        self.assertEqual((trained['train_rows'], trained['test_rows']), (40, 20))
+        done = self.weft('compare', 'small.toml', '--out', 'compared', '--json', '--quiet')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        gate = [r for r in json.loads(done.stdout)['records'] if r['method'] == 'gate' and r['split'] == -1]
+        self.assertEqual(gate[0]['weights'], [0, 1, 0, 1])
+        self.write('small.csv', '\n'.join([lines[0] + ',part'] + [line + ',train' for line in lines[1:]]) + '\n')
+        self.both_fail('small.toml:4: the split that comes with the data tests 0 rows; rows of two classes or more are needed')
+
+    def test_many_columns_and_unicode(self):
+        lines = table().splitlines()
+        more = [','.join(str((i * j) % 17) for j in range(3000)) for i in range(60)]
+        self.write('small.csv', '\n'.join([lines[0].replace('blood', 'größe') + ',' + ','.join(f'g{j}' for j in range(3000))] +
+                                          [a + ',' + b for a, b in zip(lines[1:], more)]) + '\n')
+        self.write('small.toml', STUDY.replace('"blood"', '"Größe 血液"').replace('blood', 'größe'))
+        self.train()
+        done = self.weft('predict', 'model', 'small.csv')
+        self.assertIn('weight of Größe 血液', done.stdout)
+
+    def test_wrong_studies(self):
+        for old, new, expected in (
+                ('epochs = 8', 'epochs = 0', 'small.toml:13: "epochs" in [train] is 0, outside 1 to 1000000'),
+                ('epochs = 8', 'batch = 0', 'small.toml:13: "batch" in [train] is 0, outside 1 to 1000000000'),
+                ('epochs = 8', 'lr = -0.1', 'small.toml:13: "lr" in [train] is -0.1, outside 1e-12 to 1e+06'),
+                ('epochs = 8', 'folds = 50', 'small.toml:12: [train] wants 50 folds, but class "0" has 21 rows to train on'),
+                ('epochs = 8', 'lr = 1e6\noptimizer = "sgd"', 'small.toml:12: the '),
+                ('epochs = 8', 'epochs = 8\n[encoder]\nhidden = [1000000, 1000000]', 'small.toml:14: the network would have '),
+                ('"rest"', '"blood"', 'small.toml:9: there are two modalities "blood"'),
+                ('"small"', '"../small"', 'small.toml:2: a folder cannot be called "../small"'),
+                ('"sick"', '"sick"\npositive = "2"', 'small.toml:4: the positive class "2" does not occur in the target'),
+                ('"sick"', '"sick"\nclasses = { 2 = "ill" }', 'small.toml:4: [study.classes] names "2", which the target does not hold'),
+                ('splits = 3', '[fusion]\nname = "static"\nweights = [1, 0]', 'small.toml:16: [fusion] gives "rest" the weight 0'),
+                (STUDY, '', 'small.toml: there is no [study] table with name and target'),
+                (STUDY, '[study]\ntarget = "sick"\n[data]\nfile = "small.csv"\n', 'small.toml: there is no [[modality]]'),
+                (STUDY, table(), 'small.toml:1: not TOML: '),
+                (STUDY, b'[study]\nname = "\xff\xfe"\n'.decode('latin-1').encode('latin-1'), 'small.toml:2: not TOML: ')):
+            self.write('small.toml', STUDY.replace(old, new) if isinstance(new, str) else new)
+            self.both_fail(expected)
+        self.fails(self.weft('compare', '.'), 'study: . is a folder, not a file')
+
+    def test_command_line(self):
+        self.fails(self.weft(), 'weft: a command is required\n  help: run weft --help')
+        self.fails(self.weft('comprae', 'x'), 'weft: there is no command "comprae"; the closest name is "compare"')
+        self.fails(self.weft('compare'), 'weft compare: study is required\n  help: run weft compare --help')
+        self.fails(self.compare('--splts', '3'), 'weft compare: there is no option "--splts"; the closest name is "--splits"')
+        self.fails(self.compare('--splits', '0'), 'weft compare: --splits: ', 'help: run weft compare --help')
+        for seed in '-1', 'x', '1.5':
+            self.fails(self.compare('--seed', seed), f'weft compare: --seed: {seed} is not a whole number from 0 on')
+        self.fails(self.weft('train', 'small.toml', 'more'), 'weft train: the following argument was not expected: more')
+        helped = self.weft('--help')
+        self.assertEqual((helped.returncode, helped.stderr), (0, ''))
+        self.assertIn('  weft compare studies/alzheimer.toml', helped.stdout)
+
+    def test_where_output_goes(self):
+        done = self.compare()
+        self.assertEqual(done.stderr.splitlines()[-1].split(' ')[0], '45/45')
+        self.assertTrue(done.stdout.startswith('small\n'), done.stdout)
+        self.assertNotIn('\033', done.stdout + done.stderr)
+        self.assertIn('late and mean: equal weights for all modalities that a row has, by definition.', done.stdout)
+        self.assertNotIn('single: blood, 0', done.stdout)
+        with open('/dev/full', 'wb') as full:
+            for args in ['compare', 'small.toml', '--quiet'], ['predict', 'model', 'small.csv']:
+                self.train()
+                done = self.weft(*args, stdout=full)
+                self.assertEqual((done.returncode, done.stderr),
+                                 (2, 'error: cannot write to the standard output: No space left on device\n'))
+        piped = subprocess.run(f'"{PROGRAM}" compare small.toml --quiet --out piped | head -n 1', shell=True,
+                               cwd=self.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertEqual((piped.returncode, piped.stdout, piped.stderr), (0, 'small\n', ''))
+        json.loads(self.read('piped', 'results.json'))
+        closed = subprocess.run(f'"{PROGRAM}" compare small.toml --quiet --out closed >&-', shell=True, cwd=self.root)
+        self.assertEqual(closed.returncode, 0)
+        json.loads(self.read('closed', 'results.json'))
+        # A pipe or a device is written to, never replaced; a link keeps pointing where it did.
+        os.mkfifo(self.path('pipe'))
+        with subprocess.Popen(['cat', self.path('pipe')], stdout=subprocess.PIPE, text=True) as reader:
+            self.assertEqual(self.weft('predict', 'model', 'small.csv', '--out', 'pipe').returncode, 0)
+            self.assertTrue(reader.communicate(timeout=20)[0].startswith('probability of 0,'))
+        self.assertTrue(stat.S_ISFIFO(os.stat(self.path('pipe')).st_mode))
+        os.symlink('target.csv', self.path('link.csv'))
+        self.write('target.csv', 'old')
+        self.assertEqual(self.weft('predict', 'model', 'small.csv', '--out', 'link.csv').returncode, 0)
+        self.assertTrue(os.path.islink(self.path('link.csv')))
+        self.assertTrue(self.read('target.csv').startswith(b'probability of 0,'))
+
+    @unittest.skipUnless(shutil.which('script'), 'needs script (util-linux)')
+    def test_terminals(self):
+        def on_terminal(columns, **env):
+            done = subprocess.run(['script', '-qec', f'stty cols {columns}; "{PROGRAM}" compare small.toml --out tty', '/dev/null'],
+                                  cwd=self.root, env={**os.environ, 'TERM': 'xterm', **env}, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, text=True, timeout=60)
+            self.assertEqual(done.returncode, 0, done.stdout)
+            return done.stdout
+        wide, narrow = on_terminal(120), on_terminal(40)
+        self.assertIn('\033[1m', wide)
+        self.assertIn('balanced accuracy', wide)
+        table_of = narrow[narrow.rindex('l2: blood'):narrow.index('chosen on validation minus')]
+        for line in table_of.replace('\033[2m', '').replace('\033[1m', '').replace('\033[0m', '').splitlines():
+            self.assertLessEqual(len(line), 40, line)
+        for drawn in narrow.split('\r\033[K')[1:-1]:
+            self.assertLess(len(drawn), 40, drawn)
+        self.assertNotIn('\033[1m', on_terminal(80, NO_COLOR='1'))
+        self.assertNotIn('\033', on_terminal(80, TERM='dumb'))
+
+    def test_folder_of_another(self):
+        os.mkdir(self.path('out'))
+        os.chmod(self.path('out'), 0o555)
+        as_nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] if os.getuid() == 0 else []
+        if as_nobody and not shutil.which('setpriv'):
+            self.skipTest('needs setpriv')
+        for command in 'compare', 'train':
+            for out in 'out', 'out/new':
+                done = subprocess.run([*as_nobody, PROGRAM, command, 'small.toml', '--out', out], cwd=self.root,
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                self.fails(done, f'error: {command}: cannot write to {out}: Permission denied\n'
+                           '  help: choose another folder with --out\n')
+
+    def test_results_stay_when_new_ones_cannot_be_written(self):
+        self.train()
+        before = {name: self.read('model', name) for name in os.listdir(self.path('model'))}
+        # A folder where a file should go makes the last step fail.
+        os.remove(self.path('model', 'model.json'))
+        os.makedirs(self.path('model', 'model.json', 'x'))
+        done = self.weft('train', 'small.toml', '--out', 'model', '--seed', '3', '--quiet')
+        self.assertEqual(done.returncode, 2)
+        self.assertIn('train: cannot write model/model.json: ', done.stderr)
+        self.assertEqual(sorted(os.listdir(self.path('model'))), sorted(before))
+        for name in 'network.safetensors', 'training.json':
+            self.assertEqual(self.read('model', name), before[name], name)
 
 
 if __name__ == '__main__':
