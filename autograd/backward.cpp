@@ -15,8 +15,8 @@ using detail::node_of;
 /// Nobody else can see this tensor, so adding to it in place is safe.
 bool exclusive(const Tensor& x) {
   const TensorBody& b = x.body();
-  return b.refs.load(std::memory_order_relaxed) == 1 && b.storage->refs.load(std::memory_order_relaxed) == 1 && b.contiguous &&
-         !b.slot;
+  return b.refs.load(std::memory_order_relaxed) == 1 && b.storage->refs.load(std::memory_order_relaxed) == 1 &&
+         b.contiguous && !b.slot;
 }
 
 void add_to(Tensor& sum, const Tensor& dy) {
@@ -33,7 +33,8 @@ void add_to(Tensor& sum, const Tensor& dy) {
 /// One walk over the tape.
 class Run {
  public:
-  explicit Run(const BackwardOptions& options) : options_(options), id_(next_id.fetch_add(1, std::memory_order_relaxed)) {}
+  explicit Run(const BackwardOptions& options)
+      : options_(options), id_(next_id.fetch_add(1, std::memory_order_relaxed)) {}
   Run(const Run&) = delete;
 
   ~Run() {
@@ -143,7 +144,8 @@ class Run {
       return;
     }
     if (node.freed)
-      throw GradError(text(node.name, ": its saved tensors were freed by an earlier backward\n  help: pass retain_graph = true"
+      throw GradError(text(node.name,
+                           ": its saved tensors were freed by an earlier backward\n  help: pass retain_graph = true"
                            " to the first one"));
     Tensor* dxs = few_dxs;
     if (node.inputs > few) {
@@ -167,7 +169,8 @@ class Run {
       Tensor replaced = e.call(dys[e.output]);
       if (!replaced.defined()) continue;
       if (!(replaced.shape() == dys[e.output].shape()))
-        throw ShapeError(text("hook: the gradient is ", dys[e.output].shape(), ", the hook returned ", replaced.shape()));
+        throw ShapeError(
+            text("hook: the gradient is ", dys[e.output].shape(), ", the hook returned ", replaced.shape()));
       dys[e.output] = std::move(replaced);
     }
     for (std::size_t k = 0; k < node.hooks->retain.size(); ++k)
@@ -189,8 +192,9 @@ void start(const char* op, Run& run, std::span<const Tensor> outputs, std::span<
     const Tensor& y = outputs[k];
     Tensor dy = output_gradients.empty() ? Tensor() : output_gradients[k];
     if (!y.requires_grad())
-      throw GradError(text(op, ": output ", k, " of shape ", y.shape(),
-                           " has no history\n  help: call set_requires_grad() on an input before computing, outside NoGrad"));
+      throw GradError(
+          text(op, ": output ", k, " of shape ", y.shape(),
+               " has no history\n  help: call set_requires_grad() on an input before computing, outside NoGrad"));
     if (!dy.defined()) {
       if (y.numel() != 1)
         throw GradError(text(op, ": the output has ", y.numel(), " elements, shape ", y.shape(),
@@ -217,14 +221,16 @@ class Mode {
 
 }  // namespace
 
-void backward(std::span<const Tensor> outputs, std::span<const Tensor> output_gradients, const BackwardOptions& options) {
+void backward(std::span<const Tensor> outputs, std::span<const Tensor> output_gradients,
+              const BackwardOptions& options) {
   const Mode mode(options.create_graph);
   Run run(options);
   start("backward", run, outputs, output_gradients);
   run.walk();
 }
 
-std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs, const GradOptions& options) {
+std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
+                         const GradOptions& options) {
   const Mode mode(options.create_graph);
   Run run({options.retain_graph, options.create_graph});
   run.collecting = true;

@@ -80,7 +80,7 @@ Node* make_node(const Call& call, const Inputs& inputs, std::span<Tensor> output
   const std::size_t n = inputs.size();
   const std::uint32_t mask = call.saves.inputs;
   const bool all = mask == ~0U;
-  const std::size_t saved_inputs = all ? n : static_cast<std::size_t>(std::popcount(mask));
+  const std::size_t saved_inputs = all ? n : mask == 0 ? 0 : static_cast<std::size_t>(std::popcount(mask));
   const std::size_t saved_outputs = call.saves.outputs ? outputs.size() : 0;
   const std::size_t saved_count = saved_inputs + saved_outputs + kept.size();
   if (n > 0xffff || saved_count > 0xffff) throw Error(text(call.name, ": ", n, " inputs are too many for one call"));
@@ -123,9 +123,11 @@ Node* make_node(const Call& call, const Inputs& inputs, std::span<Tensor> output
     const std::uint32_t version = x.defined() ? x.body().storage->version : 0;
     new (saved++) SavedTensor{std::move(x), version};
   };
-  for (std::size_t i = 0; i < n; ++i)
-    if (all || (i < 32 && (mask >> i & 1U))) save(inputs[i]);
+  if (saved_inputs > 0)
+    for (std::size_t i = 0; i < n; ++i)
+      if (all || (i < 32 && (mask >> i & 1U))) save(inputs[i]);
 
+  std::uint32_t owners = 0;  // the tensors that this call made; nobody else sees the node before this ends
   for (std::size_t k = 0; k < outputs.size(); ++k) {
     new (node->pending + k) Tensor;
     Tensor& y = outputs[k];
@@ -133,12 +135,12 @@ Node* make_node(const Call& call, const Inputs& inputs, std::span<Tensor> output
     if (y.defined() && (y.body().slot || y.body().refs.load(std::memory_order_relaxed) != 1)) y = detach(y);
     if (saved_outputs) save(y.defined() ? detach(y) : Tensor());  // without history: no cycle
     if (!y.defined() || !is_floating(y.dtype())) continue;
-    node->retain();
+    ++owners;
     y.body().slot = node;
     y.body().output_index = static_cast<std::uint16_t>(k);
   }
   for (const Tensor& x : kept) save(x);
-  node->refs.fetch_sub(1, std::memory_order_relaxed);  // the tensors own it, not this function
+  node->refs.store(owners, std::memory_order_relaxed);
   return node;
 }
 
@@ -147,9 +149,9 @@ Node* make_node(const Call& call, const Inputs& inputs, std::span<Tensor> output
 const Tensor& Saved::checked(std::size_t at, const char* what, int place) const {
   const SavedTensor& s = node_.saved[at];
   if (s.value.defined() && s.value.body().storage->version != s.version)
-    throw GradError(text(node_.name, ": ", what, " ", place, " was changed in place after it was saved for backward (version ",
-                         s.version, " then, ", s.value.body().storage->version,
-                         " now)\n  help: change a copy, or change it after backward"));
+    throw GradError(text(node_.name, ": ", what, " ", place,
+                         " was changed in place after it was saved for backward (version ", s.version, " then, ",
+                         s.value.body().storage->version, " now)\n  help: change a copy, or change it after backward"));
   return s.value;
 }
 
@@ -167,7 +169,8 @@ const Tensor& Saved::output(int place) const {
   if (place < 0 || at >= node_.first_kept)
     throw GradError(text(node_.name, ": its rule asks for output ", place, ", which the call does not save"));
   const Tensor& plain = checked(at, "output", place);
-  if (!grad_enabled() || !is_floating(plain.dtype()) || static_cast<std::size_t>(place) >= connected_.size()) return plain;
+  if (!grad_enabled() || !is_floating(plain.dtype()) || static_cast<std::size_t>(place) >= connected_.size())
+    return plain;
   Tensor& y = connected_[static_cast<std::size_t>(place)];
   if (!y.defined()) {
     y = detach(plain);
@@ -182,7 +185,8 @@ const Tensor& Saved::output(int place) const {
 const Tensor& Saved::kept(int place) const {
   const std::size_t at = node_.first_kept + static_cast<std::size_t>(place);
   if (place < 0 || at >= node_.saved_count)
-    throw GradError(text(node_.name, ": its rule asks for extra ", place, ", of ", node_.saved_count - node_.first_kept));
+    throw GradError(
+        text(node_.name, ": its rule asks for extra ", place, ", of ", node_.saved_count - node_.first_kept));
   return checked(at, "extra", place);
 }
 
@@ -220,7 +224,8 @@ Tensor Tensor::grad() const {
 void Tensor::set_grad(const Tensor& gradient) {
   Node* node = static_cast<Node*>(body().slot);
   if (!node || !node->is_leaf())
-    throw GradError("set_grad: the tensor is not a leaf that requires a gradient\n  help: call set_requires_grad() first");
+    throw GradError(
+        "set_grad: the tensor is not a leaf that requires a gradient\n  help: call set_requires_grad() first");
   if (gradient.defined() && !(gradient.shape() == shape()))
     throw ShapeError(text("set_grad: the gradient is ", gradient.shape(), ", the tensor ", shape()));
   static_cast<Leaf*>(node)->gradient = gradient;

@@ -72,8 +72,8 @@ struct Hooks {
     std::function<Tensor(const Tensor&)> call;
   };
   std::vector<Entry> entries;
-  std::vector<Tensor> retained;      ///< per output, what retain_grad() asked for
-  std::vector<bool> retain;          ///< per output
+  std::vector<Tensor> retained;  ///< per output, what retain_grad() asked for
+  std::vector<bool> retain;      ///< per output
 };
 
 namespace detail {
@@ -81,8 +81,8 @@ namespace detail {
 /// What a thread knows about recording. Trivial, so that reading it costs one load.
 struct AutogradState {
   bool grad_enabled = true;
-  bool draining = false;    ///< a tape is being destroyed
-  Node* doomed = nullptr;   ///< nodes waiting for it
+  bool draining = false;   ///< a tape is being destroyed
+  Node* doomed = nullptr;  ///< nodes waiting for it
   class Tracer* tracer = nullptr;
 };
 extern constinit thread_local AutogradState autograd_state;

@@ -78,7 +78,9 @@ class Inputs {
   Inputs(std::initializer_list<Reference> list) noexcept : references_(list), size_(list.size()) {}
   Inputs(std::span<const Tensor> tensors) noexcept : tensors_(tensors.data()), size_(tensors.size()) {}
   Inputs(const std::vector<Tensor>& tensors) noexcept : Inputs(std::span<const Tensor>(tensors)) {}
-  const Tensor& operator[](std::size_t i) const noexcept { return tensors_ ? tensors_[i] : *references_.begin()[i].tensor; }
+  const Tensor& operator[](std::size_t i) const noexcept {
+    return tensors_ ? tensors_[i] : *references_.begin()[i].tensor;
+  }
   std::size_t size() const noexcept { return size_; }
 
  private:
@@ -235,11 +237,10 @@ auto record(const Call& call, const Inputs& inputs, Forward&& forward, Rule&& ru
     std::span<const Tensor> kept;
     if constexpr (keeps) kept = keep.kept();
     static_assert(alignof(Stored) <= 16);
-    Node* node = detail::make_node(call, inputs, detail::as_span(result), kept, sizeof(Stored),
-                                   &detail::run_rule<Stored, std::is_same_v<Result, Tensor>>,
-                                   std::is_trivially_destructible_v<Stored>
-                                       ? nullptr
-                                       : +[](void* r) { static_cast<Stored*>(r)->~Stored(); });
+    Node* node = detail::make_node(
+        call, inputs, detail::as_span(result), kept, sizeof(Stored),
+        &detail::run_rule<Stored, std::is_same_v<Result, Tensor>>,
+        std::is_trivially_destructible_v<Stored> ? nullptr : +[](void* r) { static_cast<Stored*>(r)->~Stored(); });
     if (node) new (node->rule) Stored(std::forward<Rule>(rule));
   }
   if (tracer) tracer->operation(call, inputs, detail::as_span(result));

@@ -43,10 +43,13 @@ struct Usage {
     stat >> label;
     for (double& v : value) stat >> v;
     const auto ticks = static_cast<double>(sysconf(_SC_CLK_TCK));
-    u.machine = (value[0] + value[1] + value[2] + value[5] + value[6] + value[7]) / ticks;  // user nice sys irq softirq steal
+    u.machine =
+        (value[0] + value[1] + value[2] + value[5] + value[6] + value[7]) / ticks;  // user nice sys irq softirq steal
     rusage r{};
     getrusage(RUSAGE_SELF, &r);
-    const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
+    const auto seconds = [](const timeval& t) {
+      return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+    };
     u.own = seconds(r.ru_utime) + seconds(r.ru_stime);
     return u;
   }
@@ -129,9 +132,10 @@ void show(const nlohmann::ordered_json& j, bool json) {
   if (json) {
     std::printf("%s\n", j.dump().c_str());
   } else {
-    std::printf("%-28s T=%d %10.5g ms  [%.5g .. %.5g] min %.5g  foreign %.2f rss %.0f MiB", j["case"].get<std::string>().c_str(),
-                j["threads"].get<int>(), j["ms"].get<double>(), j["p25"].get<double>(), j["p75"].get<double>(),
-                j["min"].get<double>(), j["foreign"].get<double>(), j["rss_mib"].get<double>());
+    std::printf("%-28s T=%d %10.5g ms  [%.5g .. %.5g] min %.5g  foreign %.2f rss %.0f MiB",
+                j["case"].get<std::string>().c_str(), j["threads"].get<int>(), j["ms"].get<double>(),
+                j["p25"].get<double>(), j["p75"].get<double>(), j["min"].get<double>(), j["foreign"].get<double>(),
+                j["rss_mib"].get<double>());
     if (j.contains("GBps")) std::printf(" %.1f GB/s", j["GBps"].get<double>());
     if (j.contains("GFLOPs")) std::printf(" %.1f GFLOP/s", j["GFLOPs"].get<double>());
     std::printf("\n");
@@ -179,7 +183,8 @@ int main(int argc, char** argv) {
     if (take) chosen.push_back(c);
   }
   if (!unknown.empty() || chosen.empty()) {
-    std::fprintf(stderr, "bench: no case %s\n  help: --list shows the names\n", unknown.empty() ? "chosen" : unknown.begin()->c_str());
+    std::fprintf(stderr, "bench: no case %s\n  help: --list shows the names\n",
+                 unknown.empty() ? "chosen" : unknown.begin()->c_str());
     return 2;
   }
   int status = 0;

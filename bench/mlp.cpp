@@ -57,15 +57,20 @@ Built inference(const std::vector<std::int64_t>& widths, std::int64_t batch) {
 
 void add_mlp_cases(std::vector<Case>& cases) {
   const std::vector<std::int64_t> large{784, 512, 512, 10}, small{16, 32, 2};
-  const MakeOptimizer adam = [](std::vector<Tensor> p) { return std::make_unique<optim::Adam>(std::move(p), optim::AdamOptions{.lr = 1e-3}); };
-  const MakeOptimizer sgd = [](std::vector<Tensor> p) { return std::make_unique<optim::Sgd>(std::move(p), optim::SgdOptions{.lr = 1e-2}); };
+  const MakeOptimizer adam = [](std::vector<Tensor> p) {
+    return std::make_unique<optim::Adam>(std::move(p), optim::AdamOptions{.lr = 1e-3});
+  };
+  const MakeOptimizer sgd = [](std::vector<Tensor> p) {
+    return std::make_unique<optim::Sgd>(std::move(p), optim::SgdOptions{.lr = 1e-2});
+  };
   for (const std::int64_t b : {64, 512}) {
     cases.push_back({"mlp784_train_b" + std::to_string(b), [=] { return training(large, b, adam); }});
     cases.push_back({"mlp784_infer_b" + std::to_string(b), [=] { return inference(large, b); }});
   }
   cases.push_back({"tinymlp_train_b32", [=] { return training(small, 32, sgd); }});
   cases.push_back({"tinymlp_infer_b32", [=] { return inference(small, 32); }});
-  for (const std::int64_t b : {1, 32}) cases.push_back({"mlp784_infer_b" + std::to_string(b), [=] { return inference(large, b); }});
+  for (const std::int64_t b : {1, 32})
+    cases.push_back({"mlp784_infer_b" + std::to_string(b), [=] { return inference(large, b); }});
 }
 
 }  // namespace bench

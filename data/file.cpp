@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 
@@ -47,10 +48,18 @@ std::string read_file(const char* operation, const std::string& path) {
   return bytes;
 }
 
-void write_file(const char* operation, const std::string& path, std::string_view bytes) {
+void write_file(const char* operation, const std::string& given, std::string_view bytes) {
+  // What a link points to is replaced, not the link; a device or a pipe is written to.
+  std::string path = given;
+  if (char* whole = ::realpath(given.c_str(), nullptr)) {
+    path = whole;
+    std::free(whole);
+  }
+  struct stat about = {};
+  const bool in_place = ::stat(path.c_str(), &about) == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode);
   std::string part;
-  const int descriptor = open_neighbour(path, part);
-  if (descriptor < 0) throw FileError(text(operation, ": cannot write ", path, ": ", reason()));
+  const int descriptor = in_place ? ::open(path.c_str(), O_WRONLY | O_CLOEXEC) : open_neighbour(path, part);
+  if (descriptor < 0) throw FileError(text(operation, ": cannot write ", given, ": ", reason()));
   bool good = true;
   while (good && !bytes.empty()) {
     const ::ssize_t n = ::write(descriptor, bytes.data(), bytes.size());
@@ -62,13 +71,13 @@ void write_file(const char* operation, const std::string& path, std::string_view
     good = false;
     why = reason();
   }
-  if (good && std::rename(part.c_str(), path.c_str()) != 0) {
+  if (good && !in_place && std::rename(part.c_str(), path.c_str()) != 0) {
     good = false;
     why = reason();
   }
   if (good) return;
-  ::unlink(part.c_str());
-  throw FileError(text(operation, ": cannot write ", path, ": ", why));
+  if (!in_place) ::unlink(part.c_str());
+  throw FileError(text(operation, ": cannot write ", given, ": ", why));
 }
 
 }  // namespace weft::data

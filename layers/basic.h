@@ -18,7 +18,8 @@ struct LinearOptions {
 struct Linear {
   Tensor weight, bias;
   explicit Linear(const LinearOptions& options);
-  Linear(std::int64_t in_features, std::int64_t out_features) : Linear({.in_features = in_features, .out_features = out_features}) {}
+  Linear(std::int64_t in_features, std::int64_t out_features)
+      : Linear({.in_features = in_features, .out_features = out_features}) {}
   Tensor operator()(const Tensor& x) const;
   void fields(auto&& f) { f("weight", weight, "bias", bias); }
 };
@@ -125,8 +126,8 @@ class Sequential {
   Sequential() = default;
   /// Sequential(Linear(2, 3), ReLU(), Linear(3, 1))
   template <class... Layers>
-    requires(sizeof...(Layers) > 1 || (!std::is_same_v<std::remove_cvref_t<Layers>, Sequential> && ...))
-  explicit Sequential(Layers&&... layers) {
+  requires(sizeof...(Layers) > 1 ||
+           (!std::is_same_v<std::remove_cvref_t<Layers>, Sequential> && ...)) explicit Sequential(Layers&&... layers) {
     (add(std::forward<Layers>(layers)), ...);
   }
   Sequential(const Sequential& other);

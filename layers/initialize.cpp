@@ -14,14 +14,18 @@ void fill(const Tensor& x, kernels::Distribution distribution, double a, double 
 }
 
 std::pair<double, double> fans(const Tensor& x) {
-  if (x.dim() < 2) throw ShapeError(text("initialize: a weight of shape ", x.shape(), " has no fans\n  help: pass (out, in, ...)"));
-  const double field = x.shape()[1] ? static_cast<double>(x.numel()) / static_cast<double>(x.shape()[0] * x.shape()[1]) : 0;
+  if (x.dim() < 2)
+    throw ShapeError(text("initialize: a weight of shape ", x.shape(), " has no fans\n  help: pass (out, in, ...)"));
+  const double field =
+      x.shape()[1] ? static_cast<double>(x.numel()) / static_cast<double>(x.shape()[0] * x.shape()[1]) : 0;
   return {static_cast<double>(x.shape()[1]) * field, static_cast<double>(x.shape()[0]) * field};
 }
 
 }  // namespace
 
-void uniform(const Tensor& x, double low, double high, Generator& g) { fill(x, kernels::Distribution::uniform, low, high, g); }
+void uniform(const Tensor& x, double low, double high, Generator& g) {
+  fill(x, kernels::Distribution::uniform, low, high, g);
+}
 void normal(const Tensor& x, double mean, double deviation, Generator& g) {
   fill(x, kernels::Distribution::normal, mean, deviation, g);
 }

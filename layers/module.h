@@ -48,10 +48,14 @@ class Visitor {
 namespace detail {
 
 template <class T>
-concept Model = requires(T& model, void (*ignore)(...)) { model.fields([](auto&&...) {}); };
+concept Model = requires(T& model, void (*ignore)(...)) {
+  model.fields([](auto&&...) {});
+};
 /// A member whose type is known only at run time walks itself (Sequential, any Fusion).
 template <class T>
-concept SelfVisiting = requires(T& member, const std::string& name, Visitor& v) { member.visit(name, v); };
+concept SelfVisiting = requires(T& member, const std::string& name, Visitor& v) {
+  member.visit(name, v);
+};
 
 /// Types that hold nothing to train: they must be listed but are passed over.
 template <class T>
@@ -74,7 +78,8 @@ constexpr std::size_t align_up(std::size_t at, std::size_t to) { return (at + to
 template <class... Members>
 constexpr std::size_t laid_out() {
   std::size_t at = 0, alignment = 1;
-  ((at = align_up(at, alignof(Members)) + sizeof(Members), alignment = alignof(Members) > alignment ? alignof(Members) : alignment),
+  ((at = align_up(at, alignof(Members)) + sizeof(Members),
+    alignment = alignof(Members) > alignment ? alignof(Members) : alignment),
    ...);
   return at == 0 ? 1 : align_up(at, alignment);
 }
@@ -96,11 +101,13 @@ class Fields {
  private:
   template <class Tuple, std::size_t... I>
   void check(Tuple&& all, std::index_sequence<I...>) {
-    static_assert(std::tuple_size_v<std::remove_cvref_t<Tuple>> == 2 * sizeof...(I), "fields: give a name before each member");
-    static_assert(std::is_polymorphic_v<Owner> ||
-                      laid_out<std::remove_reference_t<std::tuple_element_t<2 * I + 1, std::remove_cvref_t<Tuple>>>...>() ==
-                          sizeof(Owner),
-                  "fields: the members listed do not fill the struct; list every member, in the order of declaration");
+    static_assert(std::tuple_size_v<std::remove_cvref_t<Tuple>> == 2 * sizeof...(I),
+                  "fields: give a name before each member");
+    static_assert(
+        std::is_polymorphic_v<Owner> ||
+            laid_out<std::remove_reference_t<std::tuple_element_t<2 * I + 1, std::remove_cvref_t<Tuple>>>...>() ==
+                sizeof(Owner),
+        "fields: the members listed do not fill the struct; list every member, in the order of declaration");
     (visit_member(prefix_ + std::get<2 * I>(all), std::get<2 * I + 1>(all), visitor_), ...);
   }
   std::string prefix_;

@@ -23,9 +23,9 @@ struct StoredType {
   DType dtype;  ///< what it becomes
 };
 constexpr StoredType stored_types[] = {
-    {"F32", 4, DType::float32}, {"F64", 8, DType::float64}, {"I64", 8, DType::int64},   {"I32", 4, DType::int32},
+    {"F32", 4, DType::float32}, {"F64", 8, DType::float64}, {"I64", 8, DType::int64},    {"I32", 4, DType::int32},
     {"U8", 1, DType::uint8},    {"I8", 1, DType::int8},     {"BOOL", 1, DType::boolean}, {"BF16", 2, DType::bfloat16},
-    {"F16", 2, DType::float32}, {"I16", 2, DType::int32},   {"U16", 2, DType::int32},   {"U32", 4, DType::int64}};
+    {"F16", 2, DType::float32}, {"I16", 2, DType::int32},   {"U16", 2, DType::int32},    {"U32", 4, DType::int64}};
 constexpr std::uint64_t longest_header = 100'000'000;
 
 const char* stored_name(DType dtype) {
@@ -36,7 +36,8 @@ const char* stored_name(DType dtype) {
 
 /// 1 sign, 5 exponent, 10 mantissa bits.
 float from_half(std::uint16_t h) {
-  const std::uint32_t sign = static_cast<std::uint32_t>(h & 0x8000U) << 16, exponent = h >> 10 & 0x1fU, mantissa = h & 0x3ffU;
+  const std::uint32_t sign = static_cast<std::uint32_t>(h & 0x8000U) << 16, exponent = h >> 10 & 0x1fU,
+                      mantissa = h & 0x3ffU;
   if (exponent == 0) {  // zero or subnormal: mantissa * 2^-24
     const float value = static_cast<float>(mantissa) * 0x1p-24F;
     return sign ? -value : value;
@@ -84,7 +85,8 @@ class Reader {
     for (const auto& [name, entry] : json.items()) {
       if (name == "__metadata__") {
         if (!entry.is_object()) damaged("its metadata is not an object");
-        for (const auto& [key, value] : entry.items()) file.metadata[key] = value.is_string() ? value.get<std::string>() : value.dump();
+        for (const auto& [key, value] : entry.items())
+          file.metadata[key] = value.is_string() ? value.get<std::string>() : value.dump();
       } else {
         file.tensors.emplace_back(name, read_tensor(name, entry));
       }
@@ -93,7 +95,9 @@ class Reader {
   }
 
  private:
-  [[noreturn]] void damaged(const std::string& why) const { throw FileError(text("load: ", path_, " is damaged: ", why)); }
+  [[noreturn]] void damaged(const std::string& why) const {
+    throw FileError(text("load: ", path_, " is damaged: ", why));
+  }
 
   Tensor read_tensor(const std::string& name, const Json& entry) {
     const auto whole = [](const Json& list) {
@@ -110,19 +114,21 @@ class Reader {
     for (const StoredType& t : stored_types)
       if (type == t.name) stored = &t;
     if (!stored) throw FileError(text("load: ", path_, ": \"", name, "\" has type ", type, ", which is not supported"));
-    const std::uint64_t from = entry["data_offsets"][0].get<std::uint64_t>(), to = entry["data_offsets"][1].get<std::uint64_t>();
+    const std::uint64_t from = entry["data_offsets"][0].get<std::uint64_t>(),
+                        to = entry["data_offsets"][1].get<std::uint64_t>();
     if (entry["shape"].size() > static_cast<std::size_t>(Shape::max_rank))
       damaged(text("\"", name, "\" has ", entry["shape"].size(), " axes"));
     Shape shape;
     std::uint64_t bytes = stored->bytes;
     for (const Json& n : entry["shape"]) {
       const std::uint64_t size = n.get<std::uint64_t>();
-      if (size > (std::uint64_t{1} << 62) || __builtin_mul_overflow(bytes, size, &bytes)) damaged(text("\"", name, "\" is too large"));
+      if (size > (std::uint64_t{1} << 62) || __builtin_mul_overflow(bytes, size, &bytes))
+        damaged(text("\"", name, "\" is too large"));
       shape.push_back(static_cast<std::int64_t>(size));
     }
     if (to < from || to - from != bytes || to > size_ - begin_)
-      damaged(text("\"", name, "\" ", shape, " ", type, " needs ", bytes, " bytes, the file gives it bytes ", from, " to ", to, " of ",
-                   size_ - begin_));
+      damaged(text("\"", name, "\" ", shape, " ", type, " needs ", bytes, " bytes, the file gives it bytes ", from,
+                   " to ", to, " of ", size_ - begin_));
     std::vector<char> raw(bytes);
     in_.seekg(static_cast<std::streamoff>(begin_ + from));
     in_.read(raw.data(), static_cast<std::streamsize>(bytes));
@@ -233,7 +239,8 @@ LoadReport load(const Walk& walk, const std::string& path, bool strict) {
     if (found->second->shape() == x.shape())
       fits.emplace_back(x, found->second);
     else
-      report.misshapen.push_back(text("\"", name, "\": the file has shape ", found->second->shape(), ", the model ", x.shape()));
+      report.misshapen.push_back(
+          text("\"", name, "\": the file has shape ", found->second->shape(), ", the model ", x.shape()));
     have.erase(found);
   }
   // Another name of a tied tensor is no surprise: frameworks that save both write both.

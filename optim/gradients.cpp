@@ -19,7 +19,8 @@ double clip_gradient_norm(const std::vector<Tensor>& parameters, double limit) {
   check_limit("clip_gradient_norm", limit);
   double squares = 0;
   for (const Tensor& p : parameters)
-    if (const Tensor g = p.grad(); g.defined()) squares += kernels::reduce(kernels::Reduce::sum_of_squares, g, {}, false).item();
+    if (const Tensor g = p.grad(); g.defined())
+      squares += kernels::reduce(kernels::Reduce::sum_of_squares, g, {}, false).item();
   const double norm = std::sqrt(squares), factor = limit / (norm + 1e-6);
   if (factor < 1)
     for (Tensor p : parameters)

@@ -41,7 +41,8 @@ Optimizer::Optimizer(std::vector<Tensor> parameters, double lr) : parameters_(st
   if (parameters_.empty()) throw ConfigError("optimizer: there are no parameters\n  help: pass parameters(model)");
   for (std::size_t i = 0; i < parameters_.size(); ++i)
     if (!parameters_[i].requires_grad())
-      throw ConfigError(text("optimizer: parameter ", i, " of shape ", parameters_[i].shape(), " does not require a gradient"));
+      throw ConfigError(
+          text("optimizer: parameter ", i, " of shape ", parameters_[i].shape(), " does not require a gradient"));
   set_lr(lr);
 }
 
@@ -70,7 +71,8 @@ void Sgd::step() {
     if (!g.defined()) continue;
     const bool first = options_.momentum != 0 && !velocity_[i].defined();
     if (first) velocity_[i] = zeros_like(p);
-    kernels::sgd(p, g, velocity_[i], {lr_, options_.momentum, options_.dampening, options_.weight_decay, options_.nesterov, first});
+    kernels::sgd(p, g, velocity_[i],
+                 {lr_, options_.momentum, options_.dampening, options_.weight_decay, options_.nesterov, first});
     touched(p);
   }
 }
@@ -83,7 +85,8 @@ State Sgd::state() const {
 }
 
 void Sgd::set_state(const State& state) {
-  for (std::size_t i = 0; i < velocity_.size(); ++i) velocity_[i] = find(state, key("velocity", i), parameters_[i].shape());
+  for (std::size_t i = 0; i < velocity_.size(); ++i)
+    velocity_[i] = find(state, key("velocity", i), parameters_[i].shape());
 }
 
 Adam::Adam(std::vector<Tensor> parameters, const AdamOptions& o) : Adam(std::move(parameters), o, false) {}

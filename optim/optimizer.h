@@ -60,8 +60,8 @@ class Sgd final : public Optimizer {
 
 struct AdamOptions {
   double lr = 1e-3;
-  double beta1 = 0.9;       ///< decay of the mean gradient
-  double beta2 = 0.999;     ///< decay of the mean squared gradient
+  double beta1 = 0.9;    ///< decay of the mean gradient
+  double beta2 = 0.999;  ///< decay of the mean squared gradient
   double eps = 1e-8;
   double weight_decay = 0;
 };

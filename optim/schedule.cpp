@@ -17,7 +17,8 @@ void CosineSchedule::step() {
 
 StepSchedule::StepSchedule(Optimizer& optimizer, std::int64_t every, double factor)
     : optimizer_(optimizer), every_(every), start_(optimizer.lr()), factor_(factor) {
-  if (every < 1) throw ConfigError(text("step: the rate would change every ", every, " steps\n  help: choose 1 or more"));
+  if (every < 1)
+    throw ConfigError(text("step: the rate would change every ", every, " steps\n  help: choose 1 or more"));
 }
 void StepSchedule::step() { optimizer_.set_lr(start_ * std::pow(factor_, static_cast<double>(++time / every_))); }
 

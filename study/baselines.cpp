@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 
 #include <weft/study/linear.h>
@@ -8,7 +9,14 @@
 namespace weft::study {
 namespace {
 
-constexpr int inner_folds = 5;
+/// Stratified folds of an inner cross-validation: 5, or as many as the smallest class has members.
+std::vector<data::Split> inner_folds(data::Labels labels, Generator& generator) {
+  std::map<std::int64_t, int> members;
+  for (const std::int64_t label : labels) ++members[label];
+  int folds = 5;
+  for (const auto& [label, count] : members) folds = std::min(folds, count);
+  return folds < 2 ? std::vector<data::Split>() : data::stratified_k_fold(labels, folds, generator);
+}
 
 std::vector<std::int64_t> all_rows(const data::Modalities& x) {
   std::vector<std::int64_t> rows(static_cast<std::size_t>(x.batch()));
@@ -123,8 +131,10 @@ class LateFitted : public Fitted {
     if (!choose_penalty) return fit_l2(x, labels, classes);
     static constexpr double strengths[] = {1e-4, 1e-3, 1e-2, 1e-1, 1, 10};
     Generator generator{task.seed, 0};
-    return fit_l2_cv(x, labels, classes, data::stratified_k_fold(labels, inner_folds, generator),
-                     data::metric("log_loss"), strengths);
+    const auto folds = inner_folds(labels, generator);
+    // A modality may be known of one member of a class only.
+    if (folds.empty()) return fit_l2(x, labels, classes);
+    return fit_l2_cv(x, labels, classes, folds, data::metric("log_loss"), strengths);
   }
 
   std::vector<int> modalities_;
@@ -190,7 +200,7 @@ class Lasso : public Method {
   std::unique_ptr<Fitted> fit(const Task& task) const override {
     const auto labels = labels_of(task, task.rows);
     Generator generator{task.seed, 0};
-    const auto folds = data::stratified_k_fold(labels, inner_folds, generator);
+    const auto folds = inner_folds(labels, generator);
     // Folds hold few rows: their AUC is a rougher judge of a penalty than their log-loss.
     const data::NamedMetric& score = data::metric("log_loss");
     L1Options options;

@@ -1,13 +1,16 @@
 #include <weft/study/commands.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <thread>
 
 #include <nlohmann/json.hpp>
 
 #include <weft/data/file.h>
+#include <weft/study/checksum.h>
 #include <weft/study/compare.h>
 #include <weft/study/interrupt.h>
 #include <weft/study/network.h>
@@ -24,10 +27,13 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* compare_checkpoint = "compare.weft-checkpoint";
 constexpr const char* train_checkpoint = "train.weft-checkpoint";
+constexpr const char* model_file = "model.json";
+constexpr const char* network_file = "network.safetensors";
 
 void print(const std::string& s) {
-  std::fwrite(s.data(), 1, s.size(), stdout);
-  std::fflush(stdout);
+  errno = 0;
+  if (std::fwrite(s.data(), 1, s.size(), stdout) != s.size() || std::fflush(stdout) != 0)
+    throw FileError(text("cannot write to the standard output: ", std::strerror(errno ? errno : EIO)));
 }
 
 std::string folder_of(const CommandOptions& options, const Study& study) {
@@ -74,7 +80,14 @@ struct Model {
   std::vector<std::string> classes;
   data::Split split;
   Preparation preparation;
+  std::string data, network;  ///< checksums of what it was trained on, and of its network file
 };
+
+std::string file_checksum(const std::string& path) {
+  Checksum sum;
+  sum.add(data::read_file("load", path));
+  return sum.str();
+}
 
 std::string model_json(const Model& model) {
   Json out{{"weft_model", 1},
@@ -86,15 +99,22 @@ std::string model_json(const Model& model) {
            {"classes", model.classes},
            {"train", model.split.train},
            {"test", model.split.test},
-           {"preparation", model.preparation.to_json()}};
-  return out.dump(1) + '\n';
+           {"preparation", model.preparation.to_json()},
+           {"data_checksum", model.data},
+           {"network_checksum", model.network}};
+  // A path may hold bytes that are not UTF-8.
+  return out.dump(1, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 
 Model load_model(const std::string& folder) {
-  const std::string path = (std::filesystem::path(folder) / "model.json").string();
+  namespace fs = std::filesystem;
+  const std::string path = (fs::path(folder) / model_file).string();
+  std::error_code ignored;
+  if (!fs::exists(path, ignored))
+    throw FileError(text("load: there is no model in ", folder, "\n  help: give a folder that weft train wrote"));
   const Json in = Json::parse(data::read_file("load", path), nullptr, false);
   if (!in.is_object() || !in.contains("weft_model"))
-    throw FileError(text("load: ", path, " is not a model that weft kept"));
+    throw FileError(text("load: ", path, " is not a model that weft kept, or not all of it"));
   Model model;
   try {
     model.study = parse_study(in.at("study_file").get<std::string>(), in.at("study").get<std::string>());
@@ -104,10 +124,22 @@ Model load_model(const std::string& folder) {
     model.split.train = in.at("train").get<std::vector<std::int64_t>>();
     model.split.test = in.at("test").get<std::vector<std::int64_t>>();
     model.preparation = Preparation::from_json(in.at("preparation").get<std::string>());
+    model.data = in.at("data_checksum").get<std::string>();
+    model.network = in.at("network_checksum").get<std::string>();
   } catch (const nlohmann::json::exception&) {
     throw FileError(text("load: ", path, " is damaged"));
   }
   return model;
+}
+
+/// The network of a kept model.
+std::unique_ptr<Fitted> load_network(const Model& model, const std::string& folder) {
+  const std::string path = (std::filesystem::path(folder) / network_file).string();
+  auto fitted = load_fitted(model.study, model.fusion, path);
+  if (file_checksum(path) != model.network)
+    throw FileError(text("load: ", path, " is not the network that ", model_file,
+                         " beside it was written with\n  help: train again"));
+  return fitted;
 }
 
 }  // namespace
@@ -115,11 +147,12 @@ Model load_model(const std::string& folder) {
 void run_compare(const CommandOptions& options) {
   const Study study = load_study(options.study);
   const Dataset dataset = load_dataset(study);
+  check_enough(study, dataset);
   OutputFolder folder("compare", folder_of(options, study));
 
   Methods methods = make_baselines(study);
   for (auto& fusion : make_fusions(study)) methods.push_back(std::move(fusion));
-  Progress progress(options.json ? stderr : stdout, options.quiet);
+  Progress progress(stderr, options.quiet);
   CompareOptions compare_options;
   compare_options.splits = options.splits;
   compare_options.seed = options.seed;
@@ -153,6 +186,7 @@ void run_train(const CommandOptions& options) {
   model.study = load_study(options.study);
   const Study& study = model.study;
   const Dataset dataset = load_dataset(study);
+  check_enough(study, dataset);
   OutputFolder folder("train", folder_of(options, study));
 
   model.fusion = study.fusion.name;
@@ -164,11 +198,13 @@ void run_train(const CommandOptions& options) {
   const data::Modalities x = model.preparation.apply(dataset);
 
   set_threads(1);
-  Progress progress(options.json ? stderr : stdout, options.quiet);
+  Progress progress(stderr, options.quiet);
   Task task{x, dataset.labels, dataset.class_count(), model.split.train, data::metric(study.train.metric)};
   task.seed = derive_seed(model.seed, 0);
   task.checkpoint = folder.path(train_checkpoint);
   task.resume = options.resume;
+  model.data = checksum(dataset);
+  task.origin = text(version, '|', model.seed, '|', model.data, '|', study.source);
   task.on_epoch = [&](std::int64_t done, std::int64_t total, const Curve& curve) {
     const double score = curve.validation_score.empty() ? 0 : curve.validation_score.back();
     progress.update(done, total, text("epochs, validation ", metric_title(study.train.metric), ' ', fixed(score)));
@@ -190,8 +226,10 @@ void run_train(const CommandOptions& options) {
   results["curve"] = {{"train_loss", fitted->curve.train_loss},
                       {"validation_loss", fitted->curve.validation_loss},
                       {"validation_score", fitted->curve.validation_score}};
-  fitted->save(folder.path(""));
-  folder.add("model.json", model_json(model));
+  const std::string staged = folder.stage(network_file);
+  fitted->save(staged);
+  model.network = file_checksum(staged);
+  folder.add(model_file, model_json(model));
   folder.add("results.json", results.dump(1) + '\n');
   folder.commit();
   folder.remove(train_checkpoint);
@@ -203,18 +241,26 @@ void run_train(const CommandOptions& options) {
 
 void run_evaluate(const CommandOptions& options) {
   const Model model = load_model(options.study);
-  const auto fitted = load_fitted(model.study, model.fusion, options.study);
+  const auto fitted = load_network(model, options.study);
   const bool own = options.rows.empty();
   const Dataset dataset = own ? load_dataset(model.study) : load_rows(model.study, options.rows, model.classes);
   if (dataset.labels.empty())
     throw ConfigError(text("evaluate: ", options.rows, " has no complete target column \"", model.study.target,
                            "\"\n  help: use weft predict for rows without a target"));
-  if (dataset.classes != model.classes) throw ConfigError("evaluate: the data's classes are not those of the model");
+  if (own && checksum(dataset) != model.data)
+    throw ConfigError(text("evaluate: the data of ", model.study.place.str(), " have changed since ", options.study,
+                           " was trained\n  help: train again, or name other rows with --rows"));
   std::vector<std::int64_t> rows = model.split.test;
+  if (own && std::ranges::any_of(rows, [&](std::int64_t i) { return i < 0 || i >= dataset.rows(); }))
+    throw FileError(text("load: ", (std::filesystem::path(options.study) / model_file).string(), " is damaged"));
   if (!own) {
     rows.resize(static_cast<std::size_t>(dataset.rows()));
     for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<std::int64_t>(i);
   }
+  if (std::ranges::adjacent_find(dataset.labels, std::ranges::not_equal_to()) == dataset.labels.end())
+    throw ConfigError(text("evaluate: all rows of ", options.rows, " are of class \"",
+                           dataset.classes[static_cast<std::size_t>(dataset.labels.front())],
+                           "\"; judging takes two classes or more"));
   const data::Modalities x = model.preparation.apply(dataset).rows(rows);
   TextTable table({model.fusion + ", " + std::to_string(rows.size()) + " rows", "", "95% interval"});
   const Json results =
@@ -224,7 +270,7 @@ void run_evaluate(const CommandOptions& options) {
 
 void run_predict(const CommandOptions& options) {
   const Model model = load_model(options.study);
-  const auto fitted = load_fitted(model.study, model.fusion, options.study);
+  const auto fitted = load_network(model, options.study);
   const Dataset dataset = load_rows(model.study, options.rows, model.classes);
   const Outcome outcome = fitted->predict(model.preparation.apply(dataset));
   data::Table table;

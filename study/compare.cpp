@@ -48,7 +48,7 @@ class Runner {
     for (std::size_t s = 0; s < drawn.size(); ++s) jobs_.push_back({static_cast<std::int64_t>(s), drawn[s]});
     run.train_rows = static_cast<std::int64_t>(drawn[0].train.size());
     run.test_rows = static_cast<std::int64_t>(drawn[0].test.size());
-    fingerprint_ = text(run.version, '|', run.seed, '|', run.splits, '|', dataset.rows(), '|', study.source);
+    fingerprint_ = text(run.version, '|', run.seed, '|', run.splits, '|', checksum(dataset), '|', study.source);
   }
 
   void run() {

@@ -1,6 +1,7 @@
 #include <weft/study/config.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
@@ -319,7 +320,9 @@ Study parse_study(const std::string& source, const std::string& path) {
   try {
     root = toml::parse(source, path);
   } catch (const toml::parse_error& e) {
-    throw ConfigError(text(path, ":", e.source().begin.line, ": ", e.description()));
+    std::string what(e.description());
+    if (!what.empty() && what[0] >= 'A' && what[0] <= 'Z') what[0] = static_cast<char>(what[0] - 'A' + 'a');
+    throw ConfigError(text(path, ":", e.source().begin.line, ": not TOML: ", what));
   }
   Section top(root, "the study file", path);
   static const toml::table none;
@@ -334,10 +337,15 @@ Study parse_study(const std::string& source, const std::string& path) {
   if (!top.has("study")) throw ConfigError(text(path, ": there is no [study] table with name and target"));
   Section head = section("study");
   study.name = head.string("name", std::filesystem::path(path).stem().string());
+  if (study.name.empty() || study.name == "." || study.name == ".." || study.name.find('/') != std::string::npos)
+    throw ConfigError(text(head.place("name").str(), ": a folder cannot be called \"", study.name,
+                           "\"\n  help: name the study by letters, figures and dashes, and its heading with title"));
   study.title = head.string("title", study.name);
   study.task = head.one_of("task", {"classification"}, study.task);
   study.positive = head.string("positive");
   study.target_place = head.place("target");
+  study.positive_place = head.place("positive");
+  study.classes_place = head.place("classes");
   if (!head.has("target"))
     throw ConfigError(text(head.place().str(), ": [study] needs a target: a column, or a list of NPY files"));
   const Strings target = head.strings("target");
@@ -383,6 +391,10 @@ Study parse_study(const std::string& source, const std::string& path) {
   if (!study.fusion.weights.empty() && study.fusion.weights.size() != study.modalities.size())
     throw ConfigError(text(study.fusion.place.str(), ": [fusion] gives ", study.fusion.weights.size(), " weights for ",
                            study.modalities.size(), " modalities"));
+  for (std::size_t m = 0; m < study.fusion.weights.size(); ++m)
+    if (!(study.fusion.weights[m] > 0 && std::isfinite(study.fusion.weights[m])))
+      throw ConfigError(text(study.fusion.place.str(), ": [fusion] gives \"", study.modalities[m].name, "\" the weight ",
+                             study.fusion.weights[m], "\n  help: choose a number above 0, or leave the modality out"));
   top.finish();
   return study;
 }

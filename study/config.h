@@ -114,7 +114,7 @@ struct Study {
   std::vector<std::string> target_files;           ///< ... or NPY files, stacked
   std::string positive;                            ///< the class that a probability is about; empty: the last one
   std::map<std::string, std::string> class_names;  ///< what to call the values found in the data
-  Place target_place;
+  Place target_place, positive_place, classes_place;
   DataConfig data;
   std::vector<ModalityConfig> modalities;
   FusionConfig fusion;

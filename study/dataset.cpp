@@ -2,15 +2,18 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <map>
+#include <numeric>
 #include <sstream>
 
 #include <nlohmann/json.hpp>
 
 #include <weft/data/file.h>
-
+#include <weft/data/metrics.h>
 #include <weft/data/npy.h>
+#include <weft/study/checksum.h>
 #include <weft/tensor/create.h>
 #include <weft/tensor/names.h>
 
@@ -66,7 +69,7 @@ void sort_classes(Strings& names) {
 
 /// Turns the target column into labels; the positive class goes last.
 void label(Dataset& dataset, const Study& study, const data::Column& column) {
-  const std::string& where = study.target_place.str();
+  const std::string where = study.target_place.str();
   Strings found;
   for (std::int64_t i = 0; i < column.size(); ++i) {
     if (column.missing(i)) throw ConfigError(text(where, ": the target is missing in row ", i + 1));
@@ -76,8 +79,8 @@ void label(Dataset& dataset, const Study& study, const data::Column& column) {
   std::ranges::sort(values);
   values.erase(std::unique(values.begin(), values.end()), values.end());
   if (values.size() < 2)
-    throw ConfigError(text(where, ": all ", column.size(), " rows are of class \"",
-                           values.empty() ? "" : values.front(), "\"; a classification needs two classes or more"));
+    throw ConfigError(text(where, column.size() == 1 ? ": the only row is" : text(": all ", column.size(), " rows are"),
+                           " of class \"", values.front(), "\"; a classification needs two classes or more"));
   if (values.size() > 1000)
     throw ConfigError(text(where, ": the target has ", values.size(), " different values; is it a quantity?"));
   sort_classes(values);
@@ -87,13 +90,13 @@ void label(Dataset& dataset, const Study& study, const data::Column& column) {
   };
   for (const auto& [value, name] : study.class_names)
     if (std::ranges::find(values, value) == values.end())
-      throw ConfigError(text(study.place.str(), ": [study.classes] names \"", value,
+      throw ConfigError(text(study.classes_place.str(), ": [study.classes] names \"", value,
                              "\", which the target does not hold", closest(value, values)));
   if (!study.positive.empty()) {
     auto it = std::ranges::find_if(
         values, [&](const std::string& v) { return v == study.positive || shown(v) == study.positive; });
     if (it == values.end())
-      throw ConfigError(text(study.place.str(), ": the positive class \"", study.positive,
+      throw ConfigError(text(study.positive_place.str(), ": the positive class \"", study.positive,
                              "\" does not occur in the target", closest(study.positive, values)));
     std::rotate(it, it + 1, values.end());
   }
@@ -129,10 +132,40 @@ auto located(const Place& where, F&& f) {
   }
 }
 
+/// The line on which text stops being UTF-8, or holds a zero byte; 0 when it is all good.
+std::size_t first_bad_line(std::string_view s) {
+  std::size_t line = 1;
+  for (std::size_t i = 0; i < s.size();) {
+    const auto c = static_cast<unsigned char>(s[i]);
+    line += c == '\n';
+    const std::size_t length = c == 0 ? 0 : c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3
+                               : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+    if (length == 0 || i + length > s.size()) return line;
+    for (std::size_t k = 1; k < length; ++k)
+      if ((static_cast<unsigned char>(s[i + k]) & 0xc0U) != 0x80U) return line;
+    i += length;
+  }
+  return 0;
+}
+
 data::Table read_table(const Study& study, const std::string& path) {
   data::CsvOptions options;
   if (!study.data.missing.empty()) options.missing = study.data.missing;
-  return data::read_csv(path, options);
+  const std::string bytes = data::read_file("csv", path);
+  // UTF-16 has a message of its own.
+  if (const std::size_t line = first_bad_line(bytes); line > 0 && !bytes.starts_with("\xFF\xFE") &&
+                                                      !bytes.starts_with("\xFE\xFF"))
+    throw FileError(text("csv: ", path, ":", line, ": not UTF-8 text\n  help: save the table as CSV in UTF-8"));
+  data::Table table = data::parse_csv(bytes, path, options);
+  if (table.rows() == 0) throw FileError(text("csv: ", path, " has a header, but no rows"));
+  // Beyond this, squares overflow.
+  constexpr double largest = 1e150;
+  for (const data::Column& column : table.columns)
+    for (std::size_t i = 0; i < column.numbers.size(); ++i)
+      if (std::abs(column.numbers[i]) > largest)
+        throw FileError(text("csv: ", path, ": column \"", column.name, "\" holds ", column.numbers[i], " in row ", i + 1,
+                             "\n  help: leave the field empty if the value is missing"));
+  return table;
 }
 
 /// Parts the columns of a CSV among the modalities.
@@ -297,17 +330,83 @@ Dataset load_rows(const Study& study, const std::string& csv_path, const std::ve
   const auto names = table.names();
   if (std::ranges::find(names, study.target) == names.end()) return dataset;
   const data::Column& target = table.at(study.target);
-  for (std::int64_t i = 0; i < target.size(); ++i) {
+  for (std::int64_t i = 0; i < target.size(); ++i)
     if (target.missing(i)) return dataset;
+  for (std::int64_t i = 0; i < target.size(); ++i) {
     const std::string value = plain(target, i);
     const auto name = study.class_names.find(value);
     const auto it = std::ranges::find(classes, name == study.class_names.end() ? value : name->second);
     if (it == classes.end())
-      throw ConfigError(text("predict: ", csv_path, ": row ", i + 1, " is of class \"", value,
+      throw ConfigError(text("csv: ", csv_path, ": row ", i + 1, " is of class \"", value,
                              "\", which the model does not know", closest(value, classes)));
     dataset.labels.push_back(it - classes.begin());
   }
   return dataset;
+}
+
+std::string checksum(const Dataset& dataset) {
+  Checksum sum;
+  for (const Evidence& e : dataset.evidence) {
+    sum.add(e.name);
+    for (const data::Column& c : e.table.columns) {
+      sum.add(c.name);
+      for (const double v : c.numbers) sum.add(v);
+      for (const std::int64_t v : c.codes) sum.add(v);
+      for (const std::string& level : c.levels) sum.add(level);
+    }
+  }
+  for (const std::int64_t label : dataset.labels) sum.add(label);
+  for (const std::string& name : dataset.classes) sum.add(name);
+  return sum.str();
+}
+
+void check_enough(const Study& study, const Dataset& dataset) {
+  const std::size_t classes = dataset.classes.size();
+  data::Predictions trial;
+  trial.classes = dataset.class_count();
+  for (std::size_t c = 0; c < classes; ++c) trial.labels.push_back(static_cast<std::int64_t>(c));
+  trial.probabilities.assign(classes * classes, 1 / static_cast<double>(classes));
+  located(study.compare.place, [&] { data::metric(study.compare.metric).compute(trial); });
+  located(study.train.place, [&] { data::metric(study.train.metric).compute(trial); });
+
+  const std::string where = study.target_place.str();
+  const auto count = [&](std::span<const std::int64_t> rows) {
+    std::vector<std::int64_t> members(classes, 0);
+    for (const std::int64_t i : rows) ++members[static_cast<std::size_t>(dataset.labels[static_cast<std::size_t>(i)])];
+    return members;
+  };
+  const auto rows_of = [](std::int64_t n) { return text(n, n == 1 ? " row" : " rows"); };
+  std::vector<std::int64_t> all(static_cast<std::size_t>(dataset.rows()));
+  std::iota(all.begin(), all.end(), 0);
+  const std::vector<std::int64_t> members = count(all);
+  for (std::size_t c = 0; c < classes; ++c)
+    if (members[c] < 3)
+      throw ConfigError(text(where, ": class \"", dataset.classes[c], "\" has ", rows_of(members[c]),
+                             "; to train, to validate and to test takes 3\n  help: ",
+                             classes > 10 ? "choose a target of few classes, if this one is a quantity"
+                                          : "join rare classes, or leave their rows out"));
+  // How many of each class are drawn does not depend on chance.
+  Generator generator{0, 0};
+  std::vector<data::Split> splits = {data::stratified_split(dataset.labels, study.compare.test, generator)};
+  if (dataset.fixed) {
+    const auto tested = count(dataset.fixed->test);
+    if (std::ranges::count_if(tested, [](std::int64_t n) { return n > 0; }) < 2)
+      throw ConfigError(text(study.data.place.str(), ": the split that comes with the data tests ",
+                             rows_of(static_cast<std::int64_t>(dataset.fixed->test.size())),
+                             "; rows of two classes or more are needed"));
+    splits.push_back(*dataset.fixed);
+  }
+  for (const data::Split& split : splits) {
+    const std::vector<std::int64_t> trained = count(split.train);
+    for (std::size_t c = 0; c < classes; ++c) {
+      if (study.train.folds > 1 && trained[c] < study.train.folds)
+        throw ConfigError(text(study.train.place.str(), ": [train] wants ", study.train.folds, " folds, but class \"",
+                               dataset.classes[c], "\" has ", rows_of(trained[c]), " to train on"));
+      if (trained[c] < 2)
+        throw ConfigError(text(where, ": of the ", rows_of(members[c]), " of class \"", dataset.classes[c], "\", ",
+                               trained[c], " would be to train on; to train and to validate takes 2\n  help: lower test in [compare]"));
+    }
+  }
 }
 
 Preparation Preparation::fit(const Dataset& dataset, std::span<const std::int64_t> rows) {

@@ -30,11 +30,17 @@ struct Dataset {
   std::int64_t class_count() const { return static_cast<std::int64_t>(classes.size()); }
 };
 
+/// Tells whether two data sets hold the same.
+std::string checksum(const Dataset& dataset);
+
 /// Reads what the study file names. Throws ConfigError with the study file's line for an unknown column, a
 /// modality that matches no column or that nobody has, labels of one class only, a positive class that does not
 /// occur; FileError for damaged files; MissingData when a file or folder is not there.
 Dataset load_dataset(const Study& study);
-/// For prediction: the modalities of `study` from another CSV, labels only if the target column is there.
+/// Throws ConfigError with the study file's line when a class has too few rows to be split as the study says, or a
+/// metric does not fit the number of classes.
+void check_enough(const Study& study, const Dataset& dataset);
+/// For prediction: the modalities of `study` from another CSV, labels only if the target column is there and whole.
 Dataset load_rows(const Study& study, const std::string& csv_path, const std::vector<std::string>& classes);
 
 /// What is learned from training rows before any method sees numbers: standardisation, filling of gaps, categories.

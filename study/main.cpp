@@ -1,7 +1,12 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <new>
 #include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 // The one place that includes it: it costs seconds to compile.
 #include <CLI/CLI.hpp>
@@ -11,6 +16,7 @@
 #include <weft/study/interrupt.h>
 #include <weft/study/terminal.h>
 #include <weft/study/version.h>
+#include <weft/tensor/names.h>
 
 namespace {
 
@@ -25,14 +31,68 @@ int complain(const std::string& message, int status) {
   return status;
 }
 
+/// What CLI11 says, in the words of all other messages.
+int complain(const CLI::ParseError& e, const CLI::App& app, int argc, char** argv) {
+  std::vector<std::string> commands;
+  for (const CLI::App* command : app.get_subcommands({})) commands.push_back(command->get_name());
+  const auto chosen = app.get_subcommands();
+  const CLI::App& command = chosen.empty() ? app : *chosen.front();
+  const std::string name = chosen.empty() ? std::string("weft") : weft::text("weft ", command.get_name());
+  if (chosen.empty() && argc > 1 && argv[1][0] != '-')
+    return complain(weft::text("weft: there is no command \"", argv[1], "\"", weft::closest(argv[1], commands),
+                               "\n  help: run weft --help"),
+                    user_error);
+  std::vector<std::string> options;
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& each : option->get_lnames()) options.push_back(weft::text("--", each));
+  for (const std::string& extra : command.remaining())
+    if (extra.starts_with("-"))
+      return complain(weft::text(name, ": there is no option \"", extra, "\"", weft::closest(extra, options),
+                                 "\n  help: run ", name, " --help"),
+                      user_error);
+  std::string what = e.what();
+  if (chosen.empty()) what = "a command is required";
+  if (!what.empty() && what[0] >= 'A' && what[0] <= 'Z') what[0] = static_cast<char>(what[0] - 'A' + 'a');
+  while (what.ends_with('\n')) what.pop_back();
+  return complain(weft::text(name, ": ", what, "\n  help: run ", name, " --help"), user_error);
+}
+
+/// Somebody may have closed a standard stream: files opened later must not take its number.
+void occupy_streams() {
+  while (true) {
+    const int descriptor = ::open("/dev/null", O_RDWR);
+    if (descriptor > 2) ::close(descriptor);
+    if (descriptor > 2 || descriptor < 0) return;
+  }
+}
+
+/// An unsigned number: CLI11 would take -1 for the largest there is.
+const CLI::Validator whole(
+    [](const std::string& s) {
+      return s.empty() || s.find_first_not_of("0123456789") != std::string::npos ? weft::text(s, " is not a whole number from 0 on")
+                                                                                 : std::string();
+    },
+    "", "whole");
+
+constexpr const char* examples =
+    "Examples:\n"
+    "  weft compare studies/alzheimer.toml       fusions, single modalities and baselines on the same splits\n"
+    "  weft train studies/alzheimer.toml         train the study's own fusion, kept in runs/alzheimer\n"
+    "  weft evaluate runs/alzheimer              judge it again on its test rows\n"
+    "  weft predict runs/alzheimer new.csv       probabilities and weights for new rows\n"
+    "\n"
+    "docs/first-study.md leads from a CSV to a comparison; docs/studies.md lists what a study file may say.\n"
+    "Exit status: 0 done, 2 something in the input is wrong, 130 interrupted (go on with --resume).\n";
+
 void common(CLI::App* command, CommandOptions& options) {
-  command->add_flag("--json", options.json, "print results as JSON (progress goes to stderr)");
+  command->add_flag("--json", options.json, "print results as JSON");
   command->add_flag("-q,--quiet", options.quiet, "no progress");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  occupy_streams();
   CommandOptions options;
   bool skip_missing = false;
   void (*run)(const CommandOptions&) = nullptr;
@@ -40,12 +100,13 @@ int main(int argc, char** argv) {
   CLI::App app("weft: train and compare ways to weave several kinds of evidence into one decision", "weft");
   app.set_version_flag("--version", std::string("weft ") + weft::study::version);
   app.require_subcommand(1);
+  app.footer(examples);
 
   const auto study_command = [&](const char* name, const char* text) {
     CLI::App* command = app.add_subcommand(name, text);
     command->add_option("study", options.study, "a study file, see docs/studies.md")->required();
     command->add_option("-o,--out", options.out, "folder for the results (runs/<study>)");
-    command->add_option("--seed", options.seed, "instead of the study's");
+    command->add_option("--seed", options.seed, "instead of the study's")->check(whole);
     command->add_flag("--resume", options.resume, "go on where Ctrl-C stopped, to the same result");
     command->add_flag("--skip-missing", skip_missing, "end with status 0 when the study's data are not here");
     common(command, options);
@@ -72,7 +133,7 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : user_error;
+    return e.get_exit_code() == 0 ? app.exit(e) : complain(e, app, argc, argv);
   }
   weft::study::catch_interrupts();
   try {
@@ -87,6 +148,8 @@ int main(int argc, char** argv) {
     return interrupted;
   } catch (const weft::Error& e) {
     return complain(e.what(), user_error);
+  } catch (const std::bad_alloc&) {
+    return complain("there is not enough memory\n  help: choose smaller networks or a smaller batch", 1);
   } catch (const std::exception& e) {
     return complain(e.what(), 1);
   }

@@ -42,6 +42,7 @@ struct Task {
   /// A file that keeps what is needed to go on after Ctrl-C; empty: none. `resume` reads it if it is there.
   std::string checkpoint = {};
   bool resume = false;
+  std::string origin = {};  ///< what a checkpoint must be of: the study, its data, the seed
 };
 
 class Fitted {
@@ -49,9 +50,9 @@ class Fitted {
   virtual ~Fitted() = default;
   /// Rows prepared in the same way as the task's.
   virtual Outcome predict(const data::Modalities& x) const = 0;
-  /// Keeps the model in files of a folder. Throws ConfigError where a method has no such form.
-  virtual void save(const std::string& folder) const {
-    throw ConfigError(text("save: ", folder, ": only networks can be kept"));
+  /// Keeps the model in a file. Throws ConfigError where a method has no such form.
+  virtual void save(const std::string& path) const {
+    throw ConfigError(text("save: ", path, ": only networks can be kept"));
   }
 
   std::optional<double> validation;  ///< the task's metric on rows held out from training; none for baselines

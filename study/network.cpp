@@ -1,6 +1,10 @@
 #include <weft/study/network.h>
 
-#include <filesystem>
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
@@ -15,13 +19,50 @@
 namespace weft::study {
 namespace {
 
-constexpr const char* network_file = "network.safetensors";
-
 /// Everything as float32, which networks compute in.
 data::Modalities for_networks(const data::Modalities& x) {
   data::Modalities y = x;
   for (Tensor& f : y.features) f = to(f, DType::float32);
   return y;
+}
+
+/// Bytes that this process may fill, as far as that can be told.
+double memory_here() {
+  double bytes = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGE_SIZE));
+  std::ifstream limit("/sys/fs/cgroup/memory.max");
+  if (double most = 0; limit >> most) bytes = std::min(bytes, most);
+  return bytes;
+}
+
+/// Stops before a network is made that cannot be: what is allocated and then found to be too much ends the process
+/// without a word on most systems.
+void check_size(const Study& study, const std::vector<std::int64_t>& widths) {
+  const auto chain = [](double width, const std::vector<std::int64_t>& hidden, double out) {
+    double sum = 0;
+    for (const std::int64_t h : hidden) {
+      sum += width * static_cast<double>(h);
+      width = static_cast<double>(h);
+    }
+    return sum + width * out;
+  };
+  const auto width = static_cast<double>(study.fusion.width);
+  double total = chain(width, study.fusion.head, 1), most = total;
+  const Place* place = &study.fusion.place;
+  for (std::size_t m = 0; m < study.modalities.size(); ++m) {
+    const EncoderConfig& e = study.modalities[m].encoder;
+    const double own = e.type == "mlp" ? chain(static_cast<double>(widths[m]), e.hidden, width)
+                                       : static_cast<double>(widths[m]) * width;
+    total += own;
+    if (own <= most) continue;
+    most = own;
+    place = e.place.line > 0 ? &e.place : &study.modalities[m].place;
+  }
+  // Each number is there five times: itself, its gradient, two averages of the optimiser, and the best so far.
+  const double bytes = total * 4 * 5, here = memory_here();
+  if (bytes > here)
+    throw ConfigError(text(place->str(), ": the network would have ", std::llround(total / 1e6),
+                           " million weights and take ", std::llround(bytes / 1e9), " GB, of ",
+                           std::llround(here / 1e9), " GB here\n  help: choose smaller hidden layers"));
 }
 
 /// One network, or one per fold: probabilities and weights are their means.
@@ -43,10 +84,10 @@ class FittedNetwork final : public Fitted {
     return mean;
   }
 
-  void save(const std::string& folder) const override {
+  void save(const std::string& path) const override {
     const nlohmann::json about{{"networks", networks_.size()}, {"widths", widths_}, {"classes", classes_}};
     auto networks = networks_;
-    weft::save(networks, (std::filesystem::path(folder) / network_file).string(), {{"weft", about.dump()}});
+    weft::save(networks, path, {{"weft", about.dump()}});
   }
 
  private:
@@ -80,8 +121,10 @@ class Network final : public Method {
     return fitted;
   }
 
-  static fusion::Classifier make_network(const Study& study, const std::string& fusion, const std::vector<std::int64_t>& widths,
-                                         std::int64_t classes, const std::string& single) {
+  static fusion::Classifier make_network(const Study& study, const std::string& fusion,
+                                         const std::vector<std::int64_t>& widths, std::int64_t classes,
+                                         const std::string& single) {
+    check_size(study, widths);
     fusion::ClassifierOptions o;
     for (std::size_t m = 0; m < study.modalities.size(); ++m) {
       const ModalityConfig& modality = study.modalities[m];
@@ -134,8 +177,7 @@ std::unique_ptr<Method> make_fusion(const Study& study, const std::string& name)
   return std::make_unique<Network>(study, name, name, MethodKind::fusion);
 }
 
-std::unique_ptr<Fitted> load_fitted(const Study& study, const std::string& fusion, const std::string& folder) {
-  const std::string path = (std::filesystem::path(folder) / network_file).string();
+std::unique_ptr<Fitted> load_fitted(const Study& study, const std::string& fusion, const std::string& path) {
   const TensorFile file = load_tensors(path);
   const auto about_text = file.metadata.find("weft");
   const auto about = nlohmann::json::parse(about_text == file.metadata.end() ? "" : about_text->second, nullptr, false);
@@ -151,8 +193,11 @@ std::unique_ptr<Fitted> load_fitted(const Study& study, const std::string& fusio
   }
   constexpr std::size_t most = 1000;
   if (widths.size() != study.modalities.size() || count < 1 || count > most)
-    throw FileError(text("load: ", path, " holds ", count, " networks of ", widths.size(), " modalities, the study has ",
-                         study.modalities.size()));
+    throw FileError(text("load: ", path, " holds ", count, " networks of ", widths.size(),
+                         " modalities, the study has ", study.modalities.size()));
+  if (std::ranges::any_of(widths, [](std::int64_t w) { return w < 1 || w > 100'000'000; }) || classes < 2 ||
+      classes > 100'000)
+    throw FileError(text("load: ", path, " does not say what networks it holds"));
   auto networks = repeat(count, [&] { return Network::make_network(study, fusion, widths, classes, {}); });
   load(networks, path);
   return std::make_unique<FittedNetwork>(std::move(networks), widths, classes);

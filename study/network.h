@@ -11,7 +11,7 @@ namespace weft::study {
 Methods make_fusions(const Study& study);
 /// The fusion called `name`, with the study's encoders and training.
 std::unique_ptr<Method> make_fusion(const Study& study, const std::string& name);
-/// What Fitted::save() kept in `folder`. Throws FileError for damaged files.
-std::unique_ptr<Fitted> load_fitted(const Study& study, const std::string& fusion, const std::string& folder);
+/// What Fitted::save() kept. Throws FileError for damaged files.
+std::unique_ptr<Fitted> load_fitted(const Study& study, const std::string& fusion, const std::string& path);
 
 }  // namespace weft::study

@@ -24,11 +24,19 @@ void write_whole(const fs::path& path, std::string_view bytes) {
 
 fs::path beside(const fs::path& path) { return path.string() + text(".", getpid(), ".part"); }
 
+/// Innermost first; one that holds something stays, and so do those around it.
+void remove_empty(const std::vector<std::string>& folders) noexcept {
+  std::error_code error;
+  for (std::size_t i = folders.size(); i-- > 0;) fs::remove(folders[i], error);
+}
+
 }  // namespace
 
 OutputFolder::OutputFolder(const char* operation, std::string path) : operation_(operation), path_(std::move(path)) {
   const fs::path probe = beside(fs::path(path_) / "writable");
   std::error_code error;
+  for (fs::path p = fs::path(path_).lexically_normal(); !p.empty() && !fs::exists(p, error); p = p.parent_path())
+    made_.insert(made_.begin(), p.string());
   fs::create_directories(path_, error);
   std::string reason = error ? error.message() : "";
   if (!error) try {
@@ -38,30 +46,48 @@ OutputFolder::OutputFolder(const char* operation, std::string path) : operation_
       reason = e.what();
       fs::remove(probe, error);
     }
-  if (!reason.empty())
-    throw FileError(
-        text(operation_, ": cannot write to ", path_, ": ", reason, "\n  help: choose another folder with --out"));
+  if (reason.empty()) return;
+  remove_empty(made_);
+  throw FileError(
+      text(operation_, ": cannot write to ", path_, ": ", reason, "\n  help: choose another folder with --out"));
+}
+
+OutputFolder::~OutputFolder() {
+  std::error_code ignored;
+  for (const File& file : files_) fs::remove(beside(path(file.name)), ignored);
+  remove_empty(made_);
+}
+
+void OutputFolder::add(std::string name, std::string bytes) {
+  files_.push_back({std::move(name), std::move(bytes), false});
+}
+
+std::string OutputFolder::stage(std::string name) {
+  std::string place = beside(path(name)).string();
+  files_.push_back({std::move(name), {}, true});
+  return place;
 }
 
 void OutputFolder::commit() {
-  std::error_code ignored;
-  std::size_t written = 0;
-  const auto clean = [&] {
-    for (std::size_t i = 0; i <= written && i < files_.size(); ++i) fs::remove(beside(path(files_[i].name)), ignored);
+  const auto fail = [&](const File& file, const std::string& reason) {
+    std::error_code ignored;
+    for (const File& each : files_) fs::remove(beside(path(each.name)), ignored);
+    const std::string where = path(file.name);
+    files_.clear();
+    throw FileError(text(operation_, ": cannot write ", where, ": ", reason));
   };
-  for (; written < files_.size(); ++written) try {
-      write_whole(beside(path(files_[written].name)), files_[written].bytes);
+  for (const File& file : files_) {
+    if (file.staged) continue;
+    try {
+      write_whole(beside(path(file.name)), file.bytes);
     } catch (const FileError& e) {
-      clean();
-      throw FileError(text(operation_, ": cannot write ", path(files_[written].name), ": ", e.what()));
+      fail(file, e.what());
     }
+  }
   for (const File& file : files_) {
     std::error_code error;
     fs::rename(beside(path(file.name)), path(file.name), error);
-    if (error) {
-      clean();
-      throw FileError(text(operation_, ": cannot write ", path(file.name), ": ", error.message()));
-    }
+    if (error) fail(file, error.message());
   }
   files_.clear();
 }

@@ -12,9 +12,15 @@ class OutputFolder {
   /// Makes the folder and tries to write to it, before hours are spent on results that cannot be kept.
   /// Throws FileError.
   OutputFolder(const char* operation, std::string path);
+  /// Removes what was not committed, and the folders it made if nothing came into them.
+  ~OutputFolder();
+  OutputFolder(const OutputFolder&) = delete;
+  OutputFolder& operator=(const OutputFolder&) = delete;
 
-  void add(std::string name, std::string bytes) { files_.push_back({std::move(name), std::move(bytes)}); }
-  /// Writes what was added. Throws FileError; then nothing has changed.
+  void add(std::string name, std::string bytes);
+  /// Where somebody else writes the file `name` before commit().
+  std::string stage(std::string name);
+  /// Writes what was added, and puts everything in its place. Throws FileError; then nothing has changed.
   void commit();
   std::string path(std::string_view name) const;
   /// Removes a file if it is there.
@@ -23,9 +29,11 @@ class OutputFolder {
  private:
   struct File {
     std::string name, bytes;
+    bool staged;  ///< already written beside its place
   };
   const char* operation_;
   std::string path_;
+  std::vector<std::string> made_;  ///< folders that were not there, the outermost first
   std::vector<File> files_;
 };
 

@@ -26,24 +26,32 @@ constexpr const char* head = R"(<meta charset="utf-8">
 <style>
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #59636e; --line: #d1d9e0; --paper: #fff; --mark: #0b6e4f; --shade: #f3f5f7; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --soft: #9aa5b1; --line: #3a424c; --paper: #14181d; --mark: #5bd1a5; --shade: #1d232a; } }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 60rem; margin: 0 auto; padding: 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 68rem; margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1.5rem; line-height: 1.25; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
 p.soft, figcaption, caption { color: var(--soft); font-size: .9rem; text-align: left; }
 .wide { overflow-x: auto; } .wide:focus { outline: 2px solid var(--mark); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; min-width: 100%; }
-th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-th:first-child { text-align: left; } tbody th { font-weight: 400; } tr.chosen th, tr.chosen td { font-weight: 700; background: var(--shade); }
-svg { max-width: 100%; height: auto; display: block; } svg text { fill: var(--soft); font: 11px system-ui, sans-serif; }
-.figures { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; flex: 1 1 17rem; }
+th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; vertical-align: baseline; }
+thead th { white-space: normal; vertical-align: bottom; } th:first-child, .left { text-align: left; } tbody th { font-weight: 400; } tr.chosen th, tr.chosen td { font-weight: 700; background: var(--shade); }
+tr.chosen small { font-weight: 400; } td.main small { color: var(--soft); font-size: .9em; margin: 0 .6rem; }
+svg.whisker { vertical-align: middle; } svg.bar { display: block; margin-left: auto; }
+figure svg { width: 100%; height: auto; display: block; } svg text { fill: var(--soft); font: 11px system-ui, sans-serif; }
+.figures { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; flex: 1 1 17rem; max-width: 26rem; }
 pre { background: var(--shade); padding: .8rem; overflow-x: auto; font-size: .85rem; }
+@media (max-width: 40rem) {
+  th, td { padding: .3rem .4rem; } table { font-size: .92rem; } th:first-child { white-space: normal; }
+  td.main small, td.main svg { display: block; margin: 0; }
+}
 </style>
 )";
 
 /// Opens a table that scrolls sideways on a narrow screen; focusable, so that the keyboard can scroll it too.
-std::string open_table(const std::string& caption, const std::vector<std::string>& header) {
+/// The first `left` columns are words, the others numbers.
+std::string open_table(const std::string& caption, const std::vector<std::string>& header, std::size_t left = 1) {
   std::string out = "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"" + escape(caption) +
                     "\"><table>\n<caption>" + escape(caption) + "</caption>\n<thead><tr>";
-  for (const std::string& name : header) out += "<th scope=\"col\">" + escape(name) + "</th>";
+  for (std::size_t i = 0; i < header.size(); ++i)
+    out += text("<th scope=\"col\"", i < left ? " class=\"left\">" : ">", escape(header[i]), "</th>");
   return out + "</tr></thead>\n<tbody>\n";
 }
 constexpr const char* close_table = "</tbody></table></div>\n";
@@ -54,7 +62,7 @@ std::string percent(double level) { return text(std::lround(level * 100), "%"); 
 std::string whisker(const data::Interval& i, double low, double high) {
   if (!std::isfinite(i.estimate)) return "";
   const auto x = [&](double v) { return fixed(4 + 152 * (v - low) / (high - low), 1); };
-  std::string out = "<svg width=\"160\" height=\"14\" viewBox=\"0 0 160 14\" aria-hidden=\"true\">";
+  std::string out = "<svg class=\"whisker\" width=\"160\" height=\"14\" viewBox=\"0 0 160 14\" aria-hidden=\"true\">";
   if (std::isfinite(i.low))
     out += "<line x1=\"" + x(i.low) + "\" x2=\"" + x(i.high) +
            "\" y1=\"7\" y2=\"7\" stroke=\"var(--soft)\" stroke-width=\"2\"/>";
@@ -70,19 +78,14 @@ std::string results_table(const Run& run, const Findings& findings) {
         high = std::max(high, v);
       }
   if (!(high > low)) high = low + 1;
-  std::vector<std::string> header = {
-      "Method",
-      metric_title(run.metric),
-      percent(run.level) + " interval",
-      "",
-  };
+  std::vector<std::string> header = {"Method", metric_title(run.metric) + " with " + percent(run.level) + " interval"};
   for (std::size_t k = 1; k < run.metrics.size(); ++k) header.push_back(metric_title(run.metrics[k]));
   if (run.fixed) header.push_back("given split");
-  std::string out = open_table(text("Mean over ", run.splits, " splits of the test rows"), header);
+  std::string out = open_table(text("Mean over the test rows of ", run.splits, " splits"), header, 2);
   for (const Summary& row : findings.rows) {
-    out += text(row.chosen ? "<tr class=\"chosen\">" : "<tr>", "<th scope=\"row\">", escape(row.method), "</th><td>",
-                fixed(row.metrics[0].estimate), "</td><td>", fixed(row.metrics[0].low), " to ",
-                fixed(row.metrics[0].high), "</td><td>", whisker(row.metrics[0], low, high), "</td>");
+    out += text(row.chosen ? "<tr class=\"chosen\">" : "<tr>", "<th scope=\"row\">", escape(row.method), "</th><td class=\"main left\">",
+                fixed(row.metrics[0].estimate), "<small>", fixed(row.metrics[0].low), " to ", fixed(row.metrics[0].high),
+                "</small>", whisker(row.metrics[0], low, high), "</td>");
     for (std::size_t k = 1; k < row.metrics.size(); ++k) out += "<td>" + fixed(row.metrics[k].estimate) + "</td>";
     if (run.fixed) out += "<td>" + (row.fixed ? fixed(*row.fixed) : std::string("–")) + "</td>";
     out += "</tr>\n";
@@ -112,35 +115,51 @@ std::string paired_text(const Run& run, const Findings& findings) {
   return out + ".</p>\n";
 }
 
-std::string weights_tables(const Run& run, const Findings& findings) {
-  std::string out;
+std::string weights_table(const Run& run, const Findings& findings) {
   const std::size_t modalities = run.modalities.size();
-  for (const Summary& row : findings.rows) {
-    if (row.weights.empty()) continue;
-    std::vector<std::string> header = {"Class"};
-    header.insert(header.end(), run.modalities.begin(), run.modalities.end());
-    out += open_table("Mean weight of each modality: " + row.method, header);
-    for (std::size_t c = 0; c < run.classes.size(); ++c) {
-      out += "<tr><th scope=\"row\">" + escape(run.classes[c]) + "</th>";
+  std::vector<std::string> header = {"Fusion", "Class"};
+  header.insert(header.end(), run.modalities.begin(), run.modalities.end());
+  std::string rows;
+  for (const Summary& row : findings.rows)
+    for (std::size_t c = 0; learns_weights(row) && c < run.classes.size(); ++c) {
+      rows += "<tr><th scope=\"row\">" + escape(row.method) + "</th><td class=\"left\">" + escape(run.classes[c]) + "</td>";
       for (std::size_t m = 0; m < modalities; ++m) {
         const double w = row.weights[c * modalities + m];
-        out += text("<td>", fixed(w), " <svg width=\"60\" height=\"10\" aria-hidden=\"true\"><rect width=\"",
-                    fixed(60 * std::clamp(w, 0.0, 1.0), 1), "\" height=\"10\" fill=\"var(--mark)\"/></svg></td>");
+        rows += text("<td>", fixed(w),
+                     "<svg class=\"bar\" width=\"64\" height=\"6\" aria-hidden=\"true\"><rect width=\"64\" height=\"6\" "
+                     "fill=\"var(--line)\"/><rect width=\"",
+                     fixed(64 * std::clamp(w, 0.0, 1.0), 1), "\" height=\"6\" fill=\"var(--mark)\"/></svg></td>");
       }
-      out += "</tr>\n";
+      rows += "</tr>\n";
     }
-    out += close_table;
-  }
+  std::string out;
+  if (!rows.empty())
+    out += open_table("Mean over the test rows of each class and over the splits; 0 where a row lacks the modality", header, 2) +
+           rows + close_table;
+  if (const std::string note = fixed_weights_note(findings); !note.empty())
+    out += "<p class=\"soft\">" + escape(note) + "</p>\n";
   return out.empty() ? "" : "<h2>Weights per modality by class</h2>\n" + out;
 }
 
-std::string polyline(const std::vector<double>& values, double low, double high, const char* color, const char* dash) {
+struct Scale {
+  double low = 1e300, high = -1e300;
+  explicit Scale(const std::vector<double>& values) {
+    for (const double v : values)
+      if (std::isfinite(v)) {
+        low = std::min(low, v);
+        high = std::max(high, v);
+      }
+    if (!(high > low)) high = low + 1;
+  }
+};
+
+std::string polyline(const std::vector<double>& values, const Scale& scale, const char* color, const char* dash) {
   std::string points;
   const double last = std::max<double>(1, static_cast<double>(values.size()) - 1);
   for (std::size_t i = 0; i < values.size(); ++i)
     if (std::isfinite(values[i]))
-      points += fixed(36 + 254 * static_cast<double>(i) / last, 1) + ',' +
-                fixed(140 - 126 * (values[i] - low) / (high - low), 1) + ' ';
+      points += fixed(36 + 228 * static_cast<double>(i) / last, 1) + ',' +
+                fixed(140 - 126 * (values[i] - scale.low) / (scale.high - scale.low), 1) + ' ';
   return text("<polyline fill=\"none\" stroke=\"", color, "\" stroke-width=\"1.8\" stroke-dasharray=\"", dash,
               "\" points=\"", points, "\"/>");
 }
@@ -149,29 +168,27 @@ std::string curves(const Run& run) {
   std::string out;
   for (const Record& r : run.records) {
     if (r.split != 0 || r.seed != 0 || r.curve.train_loss.empty()) continue;
-    double low = 1e300, high = -1e300;
-    for (const auto* values : {&r.curve.train_loss, &r.curve.validation_loss})
-      for (const double v : *values)
-        if (std::isfinite(v)) {
-          low = std::min(low, v);
-          high = std::max(high, v);
-        }
-    if (!(high > low)) high = low + 1;
-    const std::string title =
-        text("Loss of ", r.method, " over ", r.curve.train_loss.size(), " epochs, from ",
-             fixed(r.curve.train_loss.front()), " to ", fixed(r.curve.train_loss.back()), " in training");
+    // What a fusion adds to its training loss would press the other curve flat: each has its own scale.
+    const Scale train(r.curve.train_loss), validation(r.curve.validation_loss);
+    const std::string title = text(
+        "Training loss of ", r.method, " over ", r.curve.train_loss.size(), " epochs, from ",
+        fixed(r.curve.train_loss.front()), " to ", fixed(r.curve.train_loss.back()), "; validation loss from ",
+        fixed(r.curve.validation_loss.front()), " to ", fixed(r.curve.validation_loss.back()));
     out += "<figure><svg viewBox=\"0 0 300 160\" role=\"img\" aria-label=\"" + escape(title) + "\"><title>" +
            escape(title) +
-           "</title><line x1=\"36\" x2=\"290\" y1=\"140\" y2=\"140\" stroke=\"var(--line)\"/>"
-           "<line x1=\"36\" x2=\"36\" y1=\"14\" y2=\"140\" stroke=\"var(--line)\"/>" +
-           polyline(r.curve.train_loss, low, high, "var(--soft)", "none") +
-           polyline(r.curve.validation_loss, low, high, "var(--mark)", "5 3") + "<text x=\"2\" y=\"18\">" +
-           fixed(high, 2) + "</text><text x=\"2\" y=\"140\">" + fixed(low, 2) +
-           "</text><text x=\"36\" y=\"155\">1</text><text x=\"290\" y=\"155\" text-anchor=\"end\">" +
+           "</title><path d=\"M36 14V140H264V14\" fill=\"none\" stroke=\"var(--line)\"/>" +
+           polyline(r.curve.train_loss, train, "var(--soft)", "none") +
+           polyline(r.curve.validation_loss, validation, "var(--mark)", "5 3") + "<text x=\"2\" y=\"18\">" +
+           fixed(train.high, 2) + "</text><text x=\"2\" y=\"140\">" + fixed(train.low, 2) +
+           "</text><text x=\"298\" y=\"18\" text-anchor=\"end\">" + fixed(validation.high, 2) +
+           "</text><text x=\"298\" y=\"140\" text-anchor=\"end\">" + fixed(validation.low, 2) +
+           "</text><text x=\"36\" y=\"155\">1</text><text x=\"264\" y=\"155\" text-anchor=\"end\">epoch " +
            std::to_string(r.curve.train_loss.size()) + "</text></svg><figcaption>" + escape(r.method) +
-           ": training loss (solid) and validation loss (dashed) by epoch</figcaption></figure>\n";
+           "</figcaption></figure>\n";
   }
-  return out.empty() ? "" : "<h2>Learning curves of the first split</h2>\n<div class=\"figures\">\n" + out + "</div>\n";
+  return out.empty() ? "" : "<h2>Learning curves of the first split</h2>\n<p class=\"soft\">Solid line and left scale: "
+                            "training loss, with what a fusion adds to it. Dashed line and right scale: log-loss of the "
+                            "rows held out for validation.</p>\n<div class=\"figures\">\n" + out + "</div>\n";
 }
 
 std::string splits_table(const Run& run, const Findings& findings) {
@@ -218,7 +235,7 @@ std::string html_report(const Run& run, const Findings& findings) {
   out +=
       "<p class=\"soft\">Intervals are for repeated splits that share rows, so they are wider than s/√n "
       "(Nadeau and Bengio 2003). Brier score and log-loss: lower is better; everything else: higher is better.</p>\n";
-  out += weights_tables(run, findings) + curves(run) + splits_table(run, findings);
+  out += weights_table(run, findings) + curves(run) + splits_table(run, findings);
   out += text("<h2>To make it again</h2>\n<p>weft ", escape(run.version), ", study <code>", escape(run.study),
               "</code>, seed ", run.seed, ", ", run.splits, " splits, ", run.seeds, run.seeds == 1 ? " seed" : " seeds",
               " per fusion.</p>\n<details><summary>The study file</summary>\n<pre>", escape(run.source),

@@ -14,6 +14,11 @@ std::string html_report(const Run& run, const Findings& findings);
 /// The table that `weft compare` prints.
 std::string text_report(const Run& run, const Findings& findings, const Style& style);
 
+/// Whether a method learns its weights: those of one modality alone, or equal or given ones, say nothing.
+bool learns_weights(const Summary& row);
+/// One line about the methods that have weights but do not learn them; empty when there is none.
+std::string fixed_weights_note(const Findings& findings);
+
 /// "accuracy" -> "accuracy", "roc_auc" -> "ROC AUC".
 std::string metric_title(const std::string& name);
 

@@ -126,7 +126,7 @@ std::vector<Record> read_checkpoint(const std::string& json, const std::string& 
     throw FileError(text("resume: ", path, " is not a whole checkpoint\n  help: delete it to start anew"));
   if (in["of"] != fingerprint)
     throw ConfigError(text("resume: ", path,
-                           " is of another study file, seed, number of splits or version\n"
+                           " is of another study file, seed, number of splits, version or other data\n"
                            "  help: run without --resume to start anew"));
   std::vector<Record> records;
   try {

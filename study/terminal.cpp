@@ -1,11 +1,14 @@
 #include <weft/study/terminal.h>
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+
+#include <weft/tensor/error.h>
 
 namespace weft::study {
 
@@ -15,6 +18,8 @@ Style Style::of(std::FILE* stream) {
   Style style;
   style.terminal = isatty(fileno(stream)) && term && std::strcmp(term, "dumb") != 0;
   style.color = style.terminal && !(no_color && *no_color);
+  if (winsize size = {}; isatty(fileno(stream)) && ::ioctl(fileno(stream), TIOCGWINSZ, &size) == 0)
+    style.columns = size.ws_col;
   return style;
 }
 
@@ -43,6 +48,7 @@ std::string TextTable::str(const Style& style) const {
   };
   std::size_t total = 0;
   for (const std::size_t w : width) total += w + 2;
+  if (style.columns > 0) total = std::min(total, style.columns + 2);
   std::string rule;
   for (std::size_t i = 2; i < total; ++i) rule += "─";
   std::string out = style.bold(line(header_)) + '\n' + style.dim(rule) + '\n';
@@ -91,12 +97,16 @@ void Progress::update(std::int64_t done, std::int64_t total, const std::string& 
     if (done < total && drawn_ && now - last_ < std::chrono::milliseconds(100)) return;
     last_ = now;
     drawn_ = true;
-    constexpr std::int64_t cells = 24;
+    // A line that wraps cannot be drawn over: a narrow terminal gets a shorter bar, and less beside it.
+    const std::int64_t columns = style_.columns > 0 ? static_cast<std::int64_t>(style_.columns) : 80;
+    const std::int64_t cells = std::clamp<std::int64_t>(columns / 3, 4, 24);
     const std::int64_t full = done * cells / total;
-    std::string bar;
-    for (std::int64_t i = 0; i < cells; ++i) bar += i < full ? "━" : "┄";
-    std::fprintf(stream_, "\r\033[K%s %lld/%lld %s%s", bar.c_str(), static_cast<long long>(done),
-                 static_cast<long long>(total), what.c_str(), style_.dim(left).c_str());
+    std::string line;
+    for (std::int64_t i = 0; i < cells; ++i) line += i < full ? "━" : "┄";
+    line += text(' ', done, '/', total);
+    for (const std::string& part : {left.substr(std::min<std::size_t>(left.size(), 1)), text(' ', what)})
+      if (display_width(line + part) < static_cast<std::size_t>(columns)) line += part;
+    std::fprintf(stream_, "\r\033[K%s", line.c_str());
   } else {
     const std::int64_t tenth = done * 10 / total;
     if (tenth == last_tenth_) return;

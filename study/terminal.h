@@ -12,6 +12,7 @@ namespace weft::study {
 struct Style {
   bool terminal = false;  ///< lines may be redrawn
   bool color = false;
+  std::size_t columns = 0;  ///< of the terminal; 0: not one, or it does not say
   /// Looks at the stream, NO_COLOR and TERM.
   static Style of(std::FILE* stream);
   std::string bold(const std::string& s) const { return color ? "\033[1m" + s + "\033[0m" : s; }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 
@@ -23,6 +24,26 @@ std::string metric_title(const std::string& name) {
   return out;
 }
 
+bool learns_weights(const Summary& row) {
+  static constexpr std::array without = {"late", "mean", "static"};
+  return !row.weights.empty() && row.kind == MethodKind::fusion && std::ranges::find(without, row.method) == without.end();
+}
+
+std::string fixed_weights_note(const Findings& findings) {
+  std::string equal;
+  bool given = false;
+  for (const Summary& row : findings.rows) {
+    if (row.kind != MethodKind::fusion || row.weights.empty() || learns_weights(row)) continue;
+    if (row.method == "static")
+      given = true;
+    else
+      equal += (equal.empty() ? "" : " and ") + row.method;
+  }
+  std::string out = equal.empty() ? "" : equal + ": equal weights for all modalities that a row has, by definition.";
+  if (given) out += std::string(out.empty() ? "" : " ") + "static: the weights that the study gives.";
+  return out;
+}
+
 std::string text_report(const Run& run, const Findings& findings, const Style& style) {
   std::string out = style.bold(run.title) + '\n';
   out += text(run.rows, " rows (");
@@ -37,6 +58,18 @@ std::string text_report(const Run& run, const Findings& findings, const Style& s
     if (run.metrics[k] == "balanced_accuracy" || run.metrics[k] == "f1_macro" || run.metrics[k] == "brier" ||
         run.metrics[k] == "accuracy")
       others.push_back(k);
+  // A narrow terminal gets fewer of them; the line that would not fit is harder to read than one that is not there.
+  if (style.columns > 0) {
+    std::size_t used = 0;
+    for (const Summary& row : findings.rows) used = std::max(used, display_width(row.method));
+    used += 2 + std::max<std::size_t>(5, display_width(metric_title(run.metric))) + 2 + std::string_view("0.000 to 0.000").size();
+    std::size_t fit = 0;
+    for (; fit < others.size(); ++fit) {
+      used += 2 + std::max<std::size_t>(5, display_width(metric_title(run.metrics[others[fit]])));
+      if (used > style.columns) break;
+    }
+    others.resize(fit);
+  }
   std::vector<std::string> header = {"", metric_title(run.metric), text(std::lround(run.level * 100), "% interval")};
   for (const std::size_t k : others) header.push_back(metric_title(run.metrics[k]));
   if (run.fixed) header.push_back("given split");
@@ -45,7 +78,8 @@ std::string text_report(const Run& run, const Findings& findings, const Style& s
   for (const Summary& row : findings.rows) {
     if (row.kind != last || row.chosen) table.rule();
     last = row.kind;
-    std::vector<std::string> cells = {row.method, fixed(row.metrics[0].estimate),
+    const bool narrow = style.columns > 0 && style.columns < 60;
+    std::vector<std::string> cells = {narrow && row.chosen ? "chosen" : row.method, fixed(row.metrics[0].estimate),
                                       fixed(row.metrics[0].low) + " to " + fixed(row.metrics[0].high)};
     for (const std::size_t k : others) cells.push_back(fixed(row.metrics[k].estimate));
     if (run.fixed) cells.push_back(row.fixed ? fixed(*row.fixed) : "");
@@ -77,7 +111,7 @@ std::string text_report(const Run& run, const Findings& findings, const Style& s
     return names;
   }());
   for (const Summary& row : findings.rows)
-    for (std::size_t c = 0; !row.weights.empty() && c < run.classes.size(); ++c) {
+    for (std::size_t c = 0; learns_weights(row) && c < run.classes.size(); ++c) {
       std::vector<std::string> cells = {row.method + ", " + run.classes[c]};
       for (std::size_t m = 0; m < run.modalities.size(); ++m)
         cells.push_back(fixed(row.weights[c * run.modalities.size() + m]));
@@ -85,6 +119,7 @@ std::string text_report(const Run& run, const Findings& findings, const Style& s
       any = true;
     }
   if (any && run.classes.size() <= 4) out += '\n' + weights.str(style);
+  if (const std::string note = fixed_weights_note(findings); !note.empty()) out += (any ? "" : "\n") + note + '\n';
   return out;
 }
 

@@ -1,6 +1,7 @@
 #include <weft/study/training.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <limits>
 
@@ -16,8 +17,8 @@
 #include <weft/optim/schedule.h>
 #include <weft/study/compare.h>
 #include <weft/study/interrupt.h>
-#include <weft/tensor/kernels.h>
 #include <weft/tensor/create.h>
+#include <weft/tensor/kernels.h>
 
 namespace weft::study {
 namespace {
@@ -29,8 +30,10 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, std::vect
     return std::make_unique<optim::Sgd>(
         std::move(parameters), optim::SgdOptions{.lr = c.lr, .momentum = c.momentum, .weight_decay = c.weight_decay});
   if (c.optimizer == "adam")
-    return std::make_unique<optim::Adam>(std::move(parameters), optim::AdamOptions{.lr = c.lr, .weight_decay = c.weight_decay});
-  return std::make_unique<optim::AdamW>(std::move(parameters), optim::AdamWOptions{.lr = c.lr, .weight_decay = c.weight_decay});
+    return std::make_unique<optim::Adam>(std::move(parameters),
+                                         optim::AdamOptions{.lr = c.lr, .weight_decay = c.weight_decay});
+  return std::make_unique<optim::AdamW>(std::move(parameters),
+                                        optim::AdamWOptions{.lr = c.lr, .weight_decay = c.weight_decay});
 }
 
 /// The learning rate of an epoch (from 0): set anew each time, so that nothing needs to be remembered.
@@ -71,7 +74,8 @@ std::vector<std::int64_t> chosen(const std::vector<std::int64_t>& values, const 
 Json of(const Generator& g) { return {g.seed, g.offset}; }
 Generator generator_of(const Json& j) { return {j.at(0).get<std::uint64_t>(), j.at(1).get<std::uint64_t>()}; }
 Json of(const Curve& c) {
-  return {{"train_loss", c.train_loss}, {"validation_loss", c.validation_loss}, {"validation_score", c.validation_score}};
+  return {
+      {"train_loss", c.train_loss}, {"validation_loss", c.validation_loss}, {"validation_score", c.validation_score}};
 }
 Curve curve_of(const Json& j) {
   return {j.at("train_loss").get<std::vector<double>>(), j.at("validation_loss").get<std::vector<double>>(),
@@ -159,8 +163,14 @@ void Training::train_fold(std::size_t k, const data::Split& split) {
       total += loss.item() * static_cast<double>(x.batch());
       rows += x.batch();
     }
+    if (!std::isfinite(total))
+      throw ConfigError(text(config_.place.str(), ": the loss is no longer a number in epoch ", fold.epoch + 1,
+                             " with lr ", config_.lr, "\n  help: choose a smaller lr, or limit the gradient with clip"));
     eval(fold.net);
     data::Predictions p{chosen(labels_, split.test), answer(fold.net, unseen).probabilities, task_.classes};
+    if (!std::ranges::all_of(p.probabilities, [](double v) { return std::isfinite(v); }))
+      throw ConfigError(text(config_.place.str(), ": the network no longer gives numbers after epoch ", fold.epoch + 1,
+                             " with lr ", config_.lr, "\n  help: choose a smaller lr, or limit the gradient with clip"));
     const double score = task_.metric.compute(p), loss = data::log_loss(p);
     fold.curve.train_loss.push_back(total / static_cast<double>(rows));
     fold.curve.validation_loss.push_back(loss);
@@ -196,7 +206,8 @@ void Training::train_fold(std::size_t k, const data::Split& split) {
 }
 
 std::string Training::fingerprint() const {
-  return text(task_.seed, ' ', labels_.size(), ' ', task_.classes, ' ', config_.epochs, ' ', config_.batch, ' ', config_.lr);
+  return text(task_.origin, ' ', task_.seed, ' ', labels_.size(), ' ', task_.classes, ' ', config_.epochs, ' ', config_.batch, ' ',
+              config_.lr);
 }
 
 void Training::save(const Fold& fold) const {
@@ -208,18 +219,12 @@ void Training::save(const Fold& fold) const {
   add("net.", fold.net);
   add("best.", fold.best);
   for (auto& [name, x] : fold.optimizer->state()) file.tensors.emplace_back("optimizer." + name, x);
-  const Json about{{"training", fingerprint()},
-                   {"done", networks.size()},
-                   {"epoch", fold.epoch},
-                   {"default_generator", of(default_generator())},
-                   {"damage", of(fold.damage)},
-                   {"best_score", fold.best_score},
-                   {"best_loss", fold.best_loss},
-                   {"best_epoch", fold.best_epoch},
-                   {"curve", of(fold.curve)},
-                   {"first_curve", of(curve)},
-                   {"judged", judged_},
-                   {"held_out", held_out_}};
+  const Json about{{"training", fingerprint()},   {"done", networks.size()},
+                   {"epoch", fold.epoch},         {"default_generator", of(default_generator())},
+                   {"damage", of(fold.damage)},   {"best_score", fold.best_score},
+                   {"best_loss", fold.best_loss}, {"best_epoch", fold.best_epoch},
+                   {"curve", of(fold.curve)},     {"first_curve", of(curve)},
+                   {"judged", judged_},           {"held_out", held_out_}};
   file.metadata["weft"] = about.dump();
   save_tensors(task_.checkpoint, file);
 }
@@ -230,32 +235,44 @@ template <class Read>
 void reading(const std::string& path, Read&& read) {
   try {
     read();
+    return;
   } catch (const nlohmann::json::exception&) {
-    throw FileError(text("resume: ", path, " is damaged"));
   } catch (const std::out_of_range&) {
-    throw FileError(text("resume: ", path, " is damaged"));
+  } catch (const Error&) {
   }
+  throw FileError(text("resume: ", path, " is damaged\n  help: run without --resume to start anew"));
 }
 void fill(fusion::Classifier& net, const std::string& prefix, const TensorFile& file) {
   for (auto& [name, x] : state(net)) {
     const Tensor& from = file.at(prefix + name);
-    if (!(from.shape() == x.shape()))
-      throw ConfigError(text("resume: ", prefix, name, " has shape ", from.shape(), ", the network ", x.shape()));
+    if (!(from.shape() == x.shape())) throw std::out_of_range(name);
     kernels::copy_into(x, from);
   }
 }
 }  // namespace
 
 void Training::read_checkpoint() {
-  checkpoint_ = load_tensors(task_.checkpoint);
+  std::string of_what;
+  reading(task_.checkpoint, [&] {
+    checkpoint_ = load_tensors(task_.checkpoint);
+    of_what = Json::parse(checkpoint_->metadata.at("weft")).at("training").get<std::string>();
+  });
+  if (of_what != fingerprint())
+    throw ConfigError(text("resume: ", task_.checkpoint,
+                           " is of another study file, seed, version or other data\n"
+                           "  help: run without --resume to start anew"));
   reading(task_.checkpoint, [&] {
     const Json about = Json::parse(checkpoint_->metadata.at("weft"));
-    if (about.at("training").get<std::string>() != fingerprint())
-      throw ConfigError(text("resume: ", task_.checkpoint, " is of another training\n  help: train without --resume"));
     judged_ = about.at("judged").get<std::vector<std::int64_t>>();
-    held_out_ = about.at("held_out").get<std::vector<double>>();
+    const auto kept = about.at("held_out").get<std::vector<double>>();
+    const auto rows = static_cast<std::int64_t>(labels_.size());
+    if (kept.size() != held_out_.size() ||
+        std::ranges::any_of(judged_, [rows](std::int64_t i) { return i < 0 || i >= rows; }))
+      throw std::out_of_range("rows");
+    held_out_ = kept;
     curve = curve_of(about.at("first_curve"));
     const auto done = about.at("done").get<std::size_t>();
+    if (done >= folds_) throw std::out_of_range("folds");
     for (std::size_t k = 0; k < done; ++k) {
       networks.push_back(make_());
       fill(networks.back(), text("done.", k, "."), *checkpoint_);

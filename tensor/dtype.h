@@ -18,9 +18,7 @@ struct BFloat16 {
     const bool nan = (u & 0x7fffffffU) > 0x7f800000U;
     bits = nan ? std::uint16_t{0x7fc0} : static_cast<std::uint16_t>((u + 0x7fffU + ((u >> 16) & 1U)) >> 16);
   }
-  explicit operator float() const noexcept {
-    return __builtin_bit_cast(float, static_cast<std::uint32_t>(bits) << 16);
-  }
+  explicit operator float() const noexcept { return __builtin_bit_cast(float, static_cast<std::uint32_t>(bits) << 16); }
 };
 
 /// Bytes of one element.

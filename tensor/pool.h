@@ -18,7 +18,7 @@ inline constexpr bool bypass = false;
 inline constexpr bool bypass = false;
 #endif
 
-inline constexpr std::size_t step = 64;         ///< size step and alignment of small blocks
+inline constexpr std::size_t step = 64;           ///< size step and alignment of small blocks
 inline constexpr std::size_t small_limit = 1024;  ///< largest block served inline
 inline constexpr int small_classes = small_limit / step + 1;
 inline constexpr int classes = small_classes + 32;  ///< then four per doubling, up to 256 KiB

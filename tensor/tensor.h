@@ -121,8 +121,7 @@ class Tensor {
 
  private:
   void release() noexcept {
-    if (body_->refs.load(std::memory_order_acquire) == 1 ||
-        body_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    if (body_->refs.load(std::memory_order_acquire) == 1 || body_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1)
       TensorBody::destroy(body_);
   }
   void check_type(DType wanted) const {

@@ -17,16 +17,18 @@ using kernels::Unary;
 
 Tensor relu(const Tensor& x) {
   return record_unary({"relu", {}, saves::output}, x, Unary::relu, [](const Saved& s, const Tensor& dy) {
-    return first_order(Binary::relu_grad, dy, s.output(), [&] { return where(gt(s.output(), 0), dy, detail::zero_of(dy)); });
+    return first_order(Binary::relu_grad, dy, s.output(),
+                       [&] { return where(gt(s.output(), 0), dy, detail::zero_of(dy)); });
   });
 }
 
 Tensor leaky_relu(const Tensor& x, double slope) {
-  return record({"leaky_relu", {{"negative_slope", slope}}, saves::inputs}, {x},
-                [slope](const Inputs& in) {
-                  return kernels::where(kernels::binary(Binary::gt, in[0], 0), in[0], kernels::binary(Binary::mul, in[0], slope));
-                },
-                [slope](const Saved& s, const Tensor& dy) { return where(gt(s.input(0), 0), dy, dy * slope); });
+  return record(
+      {"leaky_relu", {{"negative_slope", slope}}, saves::inputs}, {x},
+      [slope](const Inputs& in) {
+        return kernels::where(kernels::binary(Binary::gt, in[0], 0), in[0], kernels::binary(Binary::mul, in[0], slope));
+      },
+      [slope](const Saved& s, const Tensor& dy) { return where(gt(s.input(0), 0), dy, dy * slope); });
 }
 
 Tensor sigmoid(const Tensor& x) {
@@ -47,7 +49,7 @@ Tensor gelu(const Tensor& x) {
   return record_unary({"gelu", {}, saves::inputs}, x, Unary::gelu, [](const Saved& s, const Tensor& dy) {
     const Tensor& v = s.input(0);
     return first_order(Binary::gelu_grad, dy, v, [&] {
-      const Tensor below = (erf(v * (1 / std::numbers::sqrt2)) + 1.0) * 0.5;                 // Phi(x)
+      const Tensor below = (erf(v * (1 / std::numbers::sqrt2)) + 1.0) * 0.5;                            // Phi(x)
       const Tensor density = exp(square(v) * -0.5) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);  // phi(x)
       return dy * (below + v * density);
     });
@@ -95,24 +97,25 @@ Tensor log_sigmoid(const Tensor& x) {
 
 Tensor softmax(const Tensor& x, int axis) {
   const int k = normalize_axis("softmax", axis, x.dim());
-  return record({"softmax", {{"axis", k}}, saves::output}, {x},
-                [k](const Inputs& in) { return kernels::softmax(in[0], k); },
-                [k](const Saved& s, const Tensor& dy) {
-                  const Tensor& y = s.output();
-                  if (!grad_enabled()) return kernels::softmax_grad(dy, y, k);
-                  return y * (dy - sum(dy * y, k, true));
-                });
+  return record(
+      {"softmax", {{"axis", k}}, saves::output}, {x}, [k](const Inputs& in) { return kernels::softmax(in[0], k); },
+      [k](const Saved& s, const Tensor& dy) {
+        const Tensor& y = s.output();
+        if (!grad_enabled()) return kernels::softmax_grad(dy, y, k);
+        return y * (dy - sum(dy * y, k, true));
+      });
 }
 
 Tensor log_softmax(const Tensor& x, int axis) {
   const int k = normalize_axis("log_softmax", axis, x.dim());
-  return record({"log_softmax", {{"axis", k}}, saves::output}, {x},
-                [k](const Inputs& in) { return kernels::log_softmax(in[0], k); },
-                [k](const Saved& s, const Tensor& dy) {
-                  const Tensor& y = s.output();
-                  if (!grad_enabled()) return kernels::log_softmax_grad(dy, y, k);
-                  return dy - exp(y) * sum(dy, k, true);
-                });
+  return record(
+      {"log_softmax", {{"axis", k}}, saves::output}, {x},
+      [k](const Inputs& in) { return kernels::log_softmax(in[0], k); },
+      [k](const Saved& s, const Tensor& dy) {
+        const Tensor& y = s.output();
+        if (!grad_enabled()) return kernels::log_softmax_grad(dy, y, k);
+        return dy - exp(y) * sum(dy, k, true);
+      });
 }
 
 Tensor masked_softmax(const Tensor& x, const Tensor& mask, int axis) {
@@ -134,9 +137,10 @@ Tensor dropout(const Tensor& x, double p, bool training, Generator& generator) {
     kernels::random_fill(mask, kernels::Distribution::bernoulli, 1 - p, 0, seed, offset);
     return mul(v, mul(mask, p == 1 ? 0.0 : 1 / (1 - p)));
   };
-  return record({"dropout", {{"p", p}, {"seed", static_cast<std::int64_t>(seed)}, {"offset", static_cast<std::int64_t>(offset)}}},
-                {x}, [masked](const Inputs& in) { return masked(in[0]); },
-                [masked](const Saved&, const Tensor& dy) { return masked(dy); });
+  return record(
+      {"dropout", {{"p", p}, {"seed", static_cast<std::int64_t>(seed)}, {"offset", static_cast<std::int64_t>(offset)}}},
+      {x}, [masked](const Inputs& in) { return masked(in[0]); },
+      [masked](const Saved&, const Tensor& dy) { return masked(dy); });
 }
 
 }  // namespace weft

@@ -20,8 +20,8 @@ Tensor gelu(const Tensor& x);
 Tensor gelu_tanh(const Tensor& x);
 /// x * sigmoid(x), also called swish. Gradient: dy * s * (1 + x * (1 - s)). Elfwing et al. (2017).
 Tensor silu(const Tensor& x);
-/// log(1 + exp(beta * x)) / beta, without overflow; x itself where beta * x > threshold. Gradient: dy * sigmoid(beta * x).
-/// Throws ConfigError unless beta > 0.
+/// log(1 + exp(beta * x)) / beta, without overflow; x itself where beta * x > threshold. Gradient: dy * sigmoid(beta *
+/// x). Throws ConfigError unless beta > 0.
 Tensor softplus(const Tensor& x, double beta = 1, double threshold = 20);
 /// log(sigmoid(x)), without overflow. Gradient: dy * sigmoid(-x).
 Tensor log_sigmoid(const Tensor& x);

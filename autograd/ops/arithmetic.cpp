@@ -15,8 +15,7 @@ using kernels::Binary;
 using kernels::Unary;
 
 Tensor add(const Tensor& a, const Tensor& b) {
-  return record_broadcast({"add"}, a, b, Binary::add,
-                          [](const Saved&, const Tensor& dy) { return gradients(dy, dy); });
+  return record_broadcast({"add"}, a, b, Binary::add, [](const Saved&, const Tensor& dy) { return gradients(dy, dy); });
 }
 
 Tensor sub(const Tensor& a, const Tensor& b) {
@@ -57,54 +56,63 @@ Tensor pow(const Tensor& a, const Tensor& b) {
 Tensor maximum(const Tensor& a, const Tensor& b) {
   return record_broadcast({"maximum", {}, saves::inputs}, a, b, Binary::maximum, [](const Saved& s, const Tensor& dy) {
     const Tensor &x = s.input(0), &y = s.input(1), half = dy * 0.5, none = zero_of(dy);
-    return gradients(where(gt(x, y), dy, where(eq(x, y), half, none)), where(lt(x, y), dy, where(eq(x, y), half, none)));
+    return gradients(where(gt(x, y), dy, where(eq(x, y), half, none)),
+                     where(lt(x, y), dy, where(eq(x, y), half, none)));
   });
 }
 
 Tensor minimum(const Tensor& a, const Tensor& b) {
   return record_broadcast({"minimum", {}, saves::inputs}, a, b, Binary::minimum, [](const Saved& s, const Tensor& dy) {
     const Tensor &x = s.input(0), &y = s.input(1), half = dy * 0.5, none = zero_of(dy);
-    return gradients(where(lt(x, y), dy, where(eq(x, y), half, none)), where(gt(x, y), dy, where(eq(x, y), half, none)));
+    return gradients(where(lt(x, y), dy, where(eq(x, y), half, none)),
+                     where(gt(x, y), dy, where(eq(x, y), half, none)));
   });
 }
 
 // ---- with a number: its rule needs no second gradient and never broadcasts
 
 Tensor add(const Tensor& a, const Scalar& b) {
-  return record({"add", {{"other", b.real()}}}, {a}, [b](const Inputs& in) { return kernels::binary(Binary::add, in[0], b); },
-                [](const Saved&, const Tensor& dy) { return dy; });
+  return record(
+      {"add", {{"other", b.real()}}}, {a}, [b](const Inputs& in) { return kernels::binary(Binary::add, in[0], b); },
+      [](const Saved&, const Tensor& dy) { return dy; });
 }
 Tensor sub(const Tensor& a, const Scalar& b) {
-  return record({"sub", {{"other", b.real()}}}, {a}, [b](const Inputs& in) { return kernels::binary(Binary::sub, in[0], b); },
-                [](const Saved&, const Tensor& dy) { return dy; });
+  return record(
+      {"sub", {{"other", b.real()}}}, {a}, [b](const Inputs& in) { return kernels::binary(Binary::sub, in[0], b); },
+      [](const Saved&, const Tensor& dy) { return dy; });
 }
 Tensor sub(const Scalar& a, const Tensor& b) {
-  return record({"rsub", {{"other", a.real()}}}, {b}, [a](const Inputs& in) { return kernels::binary(Binary::sub, a, in[0]); },
-                [](const Saved&, const Tensor& dy) { return neg(dy); });
+  return record(
+      {"rsub", {{"other", a.real()}}}, {b}, [a](const Inputs& in) { return kernels::binary(Binary::sub, a, in[0]); },
+      [](const Saved&, const Tensor& dy) { return neg(dy); });
 }
 Tensor mul(const Tensor& a, const Scalar& b) {
-  return record({"mul", {{"other", b.real()}}}, {a}, [b](const Inputs& in) { return kernels::binary(Binary::mul, in[0], b); },
-                [b](const Saved&, const Tensor& dy) { return dy * b; });
+  return record(
+      {"mul", {{"other", b.real()}}}, {a}, [b](const Inputs& in) { return kernels::binary(Binary::mul, in[0], b); },
+      [b](const Saved&, const Tensor& dy) { return dy * b; });
 }
 Tensor div(const Tensor& a, const Scalar& b) {
-  return record({"div", {{"other", b.real()}}}, {a}, [b](const Inputs& in) { return kernels::binary(Binary::div, in[0], b); },
-                [b](const Saved&, const Tensor& dy) { return dy / b; });
+  return record(
+      {"div", {{"other", b.real()}}}, {a}, [b](const Inputs& in) { return kernels::binary(Binary::div, in[0], b); },
+      [b](const Saved&, const Tensor& dy) { return dy / b; });
 }
 Tensor div(const Scalar& a, const Tensor& b) {
-  return record({"rdiv", {{"other", a.real()}}, saves::input(0) | saves::output}, {b},
-                [a](const Inputs& in) { return kernels::binary(Binary::div, a, in[0]); },
-                [](const Saved& s, const Tensor& dy) { return neg(dy * (s.output() / s.input(0))); });
+  return record(
+      {"rdiv", {{"other", a.real()}}, saves::input(0) | saves::output}, {b},
+      [a](const Inputs& in) { return kernels::binary(Binary::div, a, in[0]); },
+      [](const Saved& s, const Tensor& dy) { return neg(dy * (s.output() / s.input(0))); });
 }
 Tensor pow(const Tensor& a, const Scalar& b) {
-  return record({"pow", {{"exponent", b.real()}}, saves::input(0)}, {a},
-                [b](const Inputs& in) { return kernels::binary(Binary::pow, in[0], b); },
-                [b](const Saved& s, const Tensor& dy) {
-                  const double n = b.real();
-                  if (n == 0) return dy * 0.0;
-                  if (n == 1) return dy;
-                  if (n == 2) return dy * (s.input(0) * 2.0);
-                  return dy * (pow(s.input(0), n - 1) * n);
-                });
+  return record(
+      {"pow", {{"exponent", b.real()}}, saves::input(0)}, {a},
+      [b](const Inputs& in) { return kernels::binary(Binary::pow, in[0], b); },
+      [b](const Saved& s, const Tensor& dy) {
+        const double n = b.real();
+        if (n == 0) return dy * 0.0;
+        if (n == 1) return dy;
+        if (n == 2) return dy * (s.input(0) * 2.0);
+        return dy * (pow(s.input(0), n - 1) * n);
+      });
 }
 
 Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
@@ -181,16 +189,18 @@ Tensor erf(const Tensor& x) {
 
 Tensor clamp(const Tensor& x, double low, double high) {
   if (low > high) throw ConfigError(text("clamp: low ", low, " is above high ", high));
-  return record({"clamp", {{"min", low}, {"max", high}}, saves::inputs}, {x},
-                [=](const Inputs& in) { return kernels::clamp(in[0], low, high); },
-                [=](const Saved& s, const Tensor& dy) {
-                  const Tensor inside = logical_and(ge(s.input(0), low), le(s.input(0), high));
-                  return where(inside, dy, zero_of(dy));
-                });
+  return record(
+      {"clamp", {{"min", low}, {"max", high}}, saves::inputs}, {x},
+      [=](const Inputs& in) { return kernels::clamp(in[0], low, high); },
+      [=](const Saved& s, const Tensor& dy) {
+        const Tensor inside = logical_and(ge(s.input(0), low), le(s.input(0), high));
+        return where(inside, dy, zero_of(dy));
+      });
 }
 
 Tensor clamp(const Tensor& x, const Tensor& low, const Tensor& high) {
-  if (!low.defined() && !high.defined()) throw ConfigError("clamp: neither bound is given\n  help: pass low, high or both");
+  if (!low.defined() && !high.defined())
+    throw ConfigError("clamp: neither bound is given\n  help: pass low, high or both");
   // Bounds are chosen strictly, so that x keeps its gradient on them.
   Tensor y = x;
   if (low.defined()) y = where(lt(y, low), low, y);
@@ -200,16 +210,18 @@ Tensor clamp(const Tensor& x, const Tensor& low, const Tensor& high) {
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   if (condition.dtype() != DType::boolean)
-    throw DtypeError(text("where: the condition is ", condition.dtype(), "\n  help: make it bool, as in where(gt(x, 0), a, b)"));
-  return record({"where", {}, saves::input(0)}, {condition, a, b},
-                [](const Inputs& in) { return kernels::where(in[0], in[1], in[2]); },
-                [sa = a.shape(), sb = b.shape(), ta = a.dtype(), tb = b.dtype()](const Saved& s, const Tensor& dy) {
-                  const Tensor none = zero_of(dy);
-                  Tensor da, db;
-                  if (s.needs(1)) da = detail::fit(where(s.input(0), dy, none), sa, ta);
-                  if (s.needs(2)) db = detail::fit(where(s.input(0), none, dy), sb, tb);
-                  return gradients(Tensor(), da, db);
-                });
+    throw DtypeError(
+        text("where: the condition is ", condition.dtype(), "\n  help: make it bool, as in where(gt(x, 0), a, b)"));
+  return record(
+      {"where", {}, saves::input(0)}, {condition, a, b},
+      [](const Inputs& in) { return kernels::where(in[0], in[1], in[2]); },
+      [sa = a.shape(), sb = b.shape(), ta = a.dtype(), tb = b.dtype()](const Saved& s, const Tensor& dy) {
+        const Tensor none = zero_of(dy);
+        Tensor da, db;
+        if (s.needs(1)) da = detail::fit(where(s.input(0), dy, none), sa, ta);
+        if (s.needs(2)) db = detail::fit(where(s.input(0), none, dy), sb, tb);
+        return gradients(Tensor(), da, db);
+      });
 }
 
 }  // namespace weft

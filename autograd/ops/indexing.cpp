@@ -24,26 +24,28 @@ Tensor index_select(const Tensor& x, int axis, const Tensor& places) {
   const int k = normalize_axis("index_select", axis, x.dim());
   const Tensor index = checked_index("index_select", places);
   if (x.dim() == 0) return reshape(index_select(as_line(x), 0, index), {});
-  return record({"index_select", {{"axis", k}}, saves::input(1)}, {x, index},
-                [k](const Inputs& in) { return kernels::index_select(in[0], k, in[1]); },
-                [k, shape = x.shape()](const Saved& s, const Tensor& dy) {
-                  return gradients(index_add(zeros(shape, dy.dtype()), k, s.input(1), dy));
-                });
+  return record(
+      {"index_select", {{"axis", k}}, saves::input(1)}, {x, index},
+      [k](const Inputs& in) { return kernels::index_select(in[0], k, in[1]); },
+      [k, shape = x.shape()](const Saved& s, const Tensor& dy) {
+        return gradients(index_add(zeros(shape, dy.dtype()), k, s.input(1), dy));
+      });
 }
 
 Tensor index_add(const Tensor& x, int axis, const Tensor& places, const Tensor& src) {
   const int k = normalize_axis("index_add", axis, x.dim());
   const Tensor index = checked_index("index_add", places);
   if (x.dim() == 0) return reshape(index_add(as_line(x), 0, index, as_line(src)), {});
-  return record({"index_add", {{"axis", k}}, saves::input(1)}, {x, index, src},
-                [k](const Inputs& in) {
-                  Tensor y = kernels::copy(in[0]);
-                  kernels::index_add(y, k, in[1], in[2]);
-                  return y;
-                },
-                [k](const Saved& s, const Tensor& dy) {
-                  return gradients(dy, Tensor(), s.needs(2) ? index_select(dy, k, s.input(1)) : Tensor());
-                });
+  return record(
+      {"index_add", {{"axis", k}}, saves::input(1)}, {x, index, src},
+      [k](const Inputs& in) {
+        Tensor y = kernels::copy(in[0]);
+        kernels::index_add(y, k, in[1], in[2]);
+        return y;
+      },
+      [k](const Saved& s, const Tensor& dy) {
+        return gradients(dy, Tensor(), s.needs(2) ? index_select(dy, k, s.input(1)) : Tensor());
+      });
 }
 
 Tensor gather(const Tensor& x, int axis, const Tensor& places) {
@@ -51,11 +53,12 @@ Tensor gather(const Tensor& x, int axis, const Tensor& places) {
   const Tensor index = checked_index("gather", places);
   if (index.numel() == 0) return empty(index.shape(), x.dtype());
   if (x.dim() == 0) return reshape(gather(as_line(x), 0, as_line(index)), index.shape());
-  return record({"gather", {{"axis", k}}, saves::input(1)}, {x, index},
-                [k](const Inputs& in) { return kernels::gather(in[0], k, in[1]); },
-                [k, shape = x.shape()](const Saved& s, const Tensor& dy) {
-                  return gradients(scatter_add(zeros(shape, dy.dtype()), k, s.input(1), dy));
-                });
+  return record(
+      {"gather", {{"axis", k}}, saves::input(1)}, {x, index},
+      [k](const Inputs& in) { return kernels::gather(in[0], k, in[1]); },
+      [k, shape = x.shape()](const Saved& s, const Tensor& dy) {
+        return gradients(scatter_add(zeros(shape, dy.dtype()), k, s.input(1), dy));
+      });
 }
 
 Tensor scatter_add(const Tensor& x, int axis, const Tensor& places, const Tensor& src) {
@@ -63,19 +66,21 @@ Tensor scatter_add(const Tensor& x, int axis, const Tensor& places, const Tensor
   const Tensor index = checked_index("scatter_add", places);
   if (index.numel() == 0) return copy(x);
   if (x.dim() == 0) return reshape(scatter_add(as_line(x), 0, as_line(index), as_line(src)), {});
-  return record({"scatter_add", {{"axis", k}}, saves::input(1)}, {x, index, src},
-                [k](const Inputs& in) {
-                  Tensor y = kernels::copy(in[0]);
-                  kernels::scatter_add(y, k, in[1], in[2]);
-                  return y;
-                },
-                [k](const Saved& s, const Tensor& dy) {
-                  return gradients(dy, Tensor(), s.needs(2) ? gather(dy, k, s.input(1)) : Tensor());
-                });
+  return record(
+      {"scatter_add", {{"axis", k}}, saves::input(1)}, {x, index, src},
+      [k](const Inputs& in) {
+        Tensor y = kernels::copy(in[0]);
+        kernels::scatter_add(y, k, in[1], in[2]);
+        return y;
+      },
+      [k](const Saved& s, const Tensor& dy) {
+        return gradients(dy, Tensor(), s.needs(2) ? gather(dy, k, s.input(1)) : Tensor());
+      });
 }
 
 Tensor embedding(const Tensor& weight, const Tensor& numbers, std::int64_t padding) {
-  if (weight.dim() != 2) throw ShapeError(text("embedding: the table is ", weight.shape(), ", not (entries, features)"));
+  if (weight.dim() != 2)
+    throw ShapeError(text("embedding: the table is ", weight.shape(), ", not (entries, features)"));
   const Tensor ids = checked_index("embedding", numbers);
   const std::int64_t rows = weight.shape()[0], width = weight.shape()[1];
   if (padding < -1 || padding >= rows)
@@ -83,19 +88,21 @@ Tensor embedding(const Tensor& weight, const Tensor& numbers, std::int64_t paddi
   Shape shape = ids.shape();
   shape.push_back(width);
   const Tensor flat = reshape(ids, {ids.numel()});
-  return record({"embedding", {{"padding_idx", padding}}, saves::input(1)}, {weight, flat},
-                [&](const Inputs& in) { return reshape(kernels::index_select(in[0], 0, in[1]), shape); },
-                [=](const Saved& s, const Tensor& dy) {
-                  Tensor rows_dy = reshape(dy, {s.input(1).numel(), width});
-                  if (padding >= 0) rows_dy = where(unsqueeze(ne(s.input(1), padding), 1), rows_dy, detail::zero_of(dy));
-                  return gradients(index_add(zeros({rows, width}, dy.dtype()), 0, s.input(1), rows_dy));
-                });
+  return record(
+      {"embedding", {{"padding_idx", padding}}, saves::input(1)}, {weight, flat},
+      [&](const Inputs& in) { return reshape(kernels::index_select(in[0], 0, in[1]), shape); },
+      [=](const Saved& s, const Tensor& dy) {
+        Tensor rows_dy = reshape(dy, {s.input(1).numel(), width});
+        if (padding >= 0) rows_dy = where(unsqueeze(ne(s.input(1), padding), 1), rows_dy, detail::zero_of(dy));
+        return gradients(index_add(zeros({rows, width}, dy.dtype()), 0, s.input(1), rows_dy));
+      });
 }
 
 Tensor one_hot(const Tensor& numbers, std::int64_t classes) {
   const Tensor ids = checked_index("one_hot", numbers);
   if (classes < 0) {
-    if (ids.numel() == 0) throw ConfigError("one_hot: no ids to count the classes by\n  help: pass the number of classes");
+    if (ids.numel() == 0)
+      throw ConfigError("one_hot: no ids to count the classes by\n  help: pass the number of classes");
     classes = static_cast<std::int64_t>(amax(ids).item()) + 1;
   }
   const Tensor inside = kernels::reduce(kernels::Reduce::all, logical_and(ge(ids, 0), lt(ids, classes)), {}, false);
@@ -107,7 +114,8 @@ Tensor one_hot(const Tensor& numbers, std::int64_t classes) {
 }
 
 Tensor nonzero(const Tensor& mask) {
-  if (mask.dim() != 1) throw ShapeError(text("nonzero: the mask is ", mask.shape(), "\n  help: pass one axis, as flatten(mask)"));
+  if (mask.dim() != 1)
+    throw ShapeError(text("nonzero: the mask is ", mask.shape(), "\n  help: pass one axis, as flatten(mask)"));
   return kernels::nonzero_flat(ne(mask, 0));
 }
 

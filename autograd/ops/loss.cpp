@@ -18,11 +18,14 @@ void check_rows(const char* op, const Tensor& scores, const Tensor& target, cons
   if (target.dtype() != DType::int64)
     throw DtypeError(text(op, ": the target is ", target.dtype(), "\n  help: pass class numbers as int64"));
   if (target.dim() != 1 || target.shape()[0] != scores.shape()[0])
-    throw ShapeError(text(op, ": scores ", scores.shape(), " need a target [", scores.shape()[0], "], it is ", target.shape()));
+    throw ShapeError(
+        text(op, ": scores ", scores.shape(), " need a target [", scores.shape()[0], "], it is ", target.shape()));
   if (options.weight.defined() && (options.weight.dim() != 1 || options.weight.shape()[0] != scores.shape()[1]))
-    throw ShapeError(text(op, ": the weight is ", options.weight.shape(), ", there are ", scores.shape()[1], " classes"));
+    throw ShapeError(
+        text(op, ": the weight is ", options.weight.shape(), ", there are ", scores.shape()[1], " classes"));
   if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
-    throw ConfigError(text(op, ": label_smoothing is ", options.label_smoothing, "\n  help: choose a share from 0 to 1"));
+    throw ConfigError(
+        text(op, ": label_smoothing is ", options.label_smoothing, "\n  help: choose a share from 0 to 1"));
 }
 
 /// Per row: the weight of its class, 0 where it is ignored.
@@ -49,27 +52,29 @@ Tensor reduced_rows(const Tensor& losses, const Tensor& target, const CrossEntro
 
 /// The losses of the rows, with the softmax inside: one pass forward, one backward.
 Tensor fused_rows(const Tensor& logits, const Tensor& target, const Tensor& weight, std::int64_t ignore) {
-  return record({"cross_entropy", {{"ignore_index", ignore}}, saves::inputs}, {logits, target, weight},
-                [ignore](const Inputs& in, Keep& keep) {
-                  Tensor log_probabilities;
-                  Tensor rows = kernels::cross_entropy_rows(in[0], in[1], in[2], ignore, log_probabilities);
-                  keep(log_probabilities);
-                  return rows;
-                },
-                [ignore](const Saved& s, const Tensor& dy) {
-                  const Tensor &x = s.input(0), &y = s.input(1), &w = s.input(2);
-                  if (!grad_enabled()) return gradients(kernels::cross_entropy_rows_grad(dy, s.kept(0), y, w, ignore));
-                  const Tensor counts = ne(y, ignore), safe = where(counts, y, scalar(0, DType::int64));
-                  Tensor scale = where(counts, dy, detail::zero_of(dy));
-                  if (w.defined()) scale = scale * index_select(w, 0, safe);
-                  const Tensor excess = softmax(x, 1) - to(one_hot(safe, x.shape()[1]), x.dtype());
-                  return gradients(unsqueeze(scale, 1) * excess);
-                });
+  return record(
+      {"cross_entropy", {{"ignore_index", ignore}}, saves::inputs}, {logits, target, weight},
+      [ignore](const Inputs& in, Keep& keep) {
+        Tensor log_probabilities;
+        Tensor rows = kernels::cross_entropy_rows(in[0], in[1], in[2], ignore, log_probabilities);
+        keep(log_probabilities);
+        return rows;
+      },
+      [ignore](const Saved& s, const Tensor& dy) {
+        const Tensor &x = s.input(0), &y = s.input(1), &w = s.input(2);
+        if (!grad_enabled()) return gradients(kernels::cross_entropy_rows_grad(dy, s.kept(0), y, w, ignore));
+        const Tensor counts = ne(y, ignore), safe = where(counts, y, scalar(0, DType::int64));
+        Tensor scale = where(counts, dy, detail::zero_of(dy));
+        if (w.defined()) scale = scale * index_select(w, 0, safe);
+        const Tensor excess = softmax(x, 1) - to(one_hot(safe, x.shape()[1]), x.dtype());
+        return gradients(unsqueeze(scale, 1) * excess);
+      });
 }
 
 /// The losses of scores that are not (batch, classes): each place of (B, C, ...) becomes a row.
 template <class Loss>
-Tensor by_rows(const char* op, const Tensor& scores, const Tensor& target, const CrossEntropyOptions& options, Loss loss) {
+Tensor by_rows(const char* op, const Tensor& scores, const Tensor& target, const CrossEntropyOptions& options,
+               Loss loss) {
   const int axis = scores.dim() == 1 ? 0 : 1;
   Shape places = scores.shape();
   if (places.empty()) throw ShapeError(text(op, ": the scores have no axis of classes"));
@@ -104,7 +109,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntr
   CrossEntropyOptions each = options;
   each.reduction = Reduction::none;
   const Tensor chosen = nll_loss(log_probabilities, target, each);
-  const Tensor weighted = options.weight.defined() ? log_probabilities * to(options.weight, logits.dtype()) : log_probabilities;
+  const Tensor weighted =
+      options.weight.defined() ? log_probabilities * to(options.weight, logits.dtype()) : log_probabilities;
   const Tensor counts = to(ne(target, options.ignore_index), logits.dtype());
   const Tensor spread = neg(sum(weighted, 1)) * counts;
   return reduced_rows(chosen * (1 - share) + spread * (share / classes), target, options);

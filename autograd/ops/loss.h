@@ -7,9 +7,9 @@ namespace weft {
 enum class Reduction { none, mean, sum };
 
 struct CrossEntropyOptions {
-  Tensor weight{};                    ///< (C,): a weight per class; the mean is taken over the sum of weights
-  std::int64_t ignore_index = -100;   ///< rows of this class do not count
-  double label_smoothing = 0;         ///< in [0, 1]: this share of the target is spread over all classes
+  Tensor weight{};                   ///< (C,): a weight per class; the mean is taken over the sum of weights
+  std::int64_t ignore_index = -100;  ///< rows of this class do not count
+  double label_smoothing = 0;        ///< in [0, 1]: this share of the target is spread over all classes
   Reduction reduction = Reduction::mean;
 };
 /// -log softmax(logits)[target]: logits (B, C), target (B,) int64; also (C) with a target of rank 0, and (B, C, ...)

@@ -43,11 +43,13 @@ Tensor layer_norm(const Tensor& x, const Shape& shape, const Tensor& weight, con
 Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
                   const Tensor& bias, bool training, double momentum, double eps) {
   if (x.dim() == 1 && x.numel() == 0) return copy(x);  // no channels, nothing to do
-  if (x.dim() < 2) throw ShapeError(text("batch_norm: x ", x.shape(), " has no channels\n  help: pass (B, C) or (B, C, ...)"));
+  if (x.dim() < 2)
+    throw ShapeError(text("batch_norm: x ", x.shape(), " has no channels\n  help: pass (B, C) or (B, C, ...)"));
   const std::int64_t channels = x.shape()[1];
   for (const Tensor* p : {&running_mean, &running_var, &weight, &bias})
     if (p->defined() && (p->dim() != 1 || p->shape()[0] != channels))
-      throw ShapeError(text("batch_norm: a parameter is ", p->shape(), ", x ", x.shape(), " has ", channels, " channels"));
+      throw ShapeError(
+          text("batch_norm: a parameter is ", p->shape(), ", x ", x.shape(), " has ", channels, " channels"));
   Shape wide = Shape::filled(x.dim(), 1);
   wide[1] = channels;
   std::vector<int> axes{0};

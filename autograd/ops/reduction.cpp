@@ -49,29 +49,33 @@ Tensor extremum(const char* name, Reduce op, const Tensor& x, const Axes& axes, 
   const unsigned bits = axis_bits(name, axes, x.dim());
   const Spread spread{x.shape(), kept_shape(x.shape(), bits)};
   const std::vector<int> list(std::span<const int>(axes).begin(), std::span<const int>(axes).end());
-  return record({name, {{"keep", keep}}, saves::inputs | saves::output}, {x},
-                [&](const Inputs& in) { return kernels::reduce(op, in[0], axes, keep); },
-                [spread, list](const Saved& s, const Tensor& dy) {
-                  const Tensor equal = to(eq(s.input(0), spread(s.output())), dy.dtype());
-                  return spread(dy) * equal / sum(equal, list, true);
-                });
+  return record(
+      {name, {{"keep", keep}}, saves::inputs | saves::output}, {x},
+      [&](const Inputs& in) { return kernels::reduce(op, in[0], axes, keep); },
+      [spread, list](const Saved& s, const Tensor& dy) {
+        const Tensor equal = to(eq(s.input(0), spread(s.output())), dy.dtype());
+        return spread(dy) * equal / sum(equal, list, true);
+      });
 }
 
 }  // namespace
 
 Tensor sum(const Tensor& x, const Axes& axes, bool keep) {
   const unsigned bits = axis_bits("sum", axes, x.dim());
-  return record({"sum", {{"keep", keep}}}, {x}, [&](const Inputs& in) { return kernels::reduce(Reduce::sum, in[0], axes, keep); },
-                [spread = Spread{x.shape(), kept_shape(x.shape(), bits)}](const Saved&, const Tensor& dy) { return spread(dy); });
+  return record(
+      {"sum", {{"keep", keep}}}, {x}, [&](const Inputs& in) { return kernels::reduce(Reduce::sum, in[0], axes, keep); },
+      [spread = Spread{x.shape(), kept_shape(x.shape(), bits)}](const Saved&, const Tensor& dy) { return spread(dy); });
 }
 
 Tensor mean(const Tensor& x, const Axes& axes, bool keep) {
   const unsigned bits = axis_bits("mean", axes, x.dim());
   const double n = static_cast<double>(reduced_count(x.shape(), bits));
-  return record({"mean", {{"keep", keep}}}, {x}, [&](const Inputs& in) { return kernels::reduce(Reduce::mean, in[0], axes, keep); },
-                [n, spread = Spread{x.shape(), kept_shape(x.shape(), bits)}](const Saved&, const Tensor& dy) {
-                  return spread(dy / n);
-                });
+  return record(
+      {"mean", {{"keep", keep}}}, {x},
+      [&](const Inputs& in) { return kernels::reduce(Reduce::mean, in[0], axes, keep); },
+      [n, spread = Spread{x.shape(), kept_shape(x.shape(), bits)}](const Saved&, const Tensor& dy) {
+        return spread(dy / n);
+      });
 }
 
 Tensor var(const Tensor& x, const Axes& axes, double correction, bool keep) {
@@ -108,29 +112,32 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, bool keep) {
     return keep ? reshape(y, kept_shape(x.shape(), bits)) : y;
   }
   const int k = normalize_axis("logsumexp", named[0], x.dim());
-  return record({"logsumexp", {{"axis", k}, {"keep", keep}}, saves::inputs | saves::output}, {x},
-                [=](const Inputs& in) { return kernels::logsumexp(in[0], k, keep); },
-                [=](const Saved& s, const Tensor& dy) {
-                  const Tensor y = keep ? s.output() : unsqueeze(s.output(), k);
-                  return exp(s.input(0) - y) * (keep ? dy : unsqueeze(dy, k));
-                });
+  return record(
+      {"logsumexp", {{"axis", k}, {"keep", keep}}, saves::inputs | saves::output}, {x},
+      [=](const Inputs& in) { return kernels::logsumexp(in[0], k, keep); },
+      [=](const Saved& s, const Tensor& dy) {
+        const Tensor y = keep ? s.output() : unsqueeze(s.output(), k);
+        return exp(s.input(0) - y) * (keep ? dy : unsqueeze(dy, k));
+      });
 }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   if (shape.size() > x.dim() || !(broadcast("sum_to", x.shape(), shape) == x.shape()))
     throw ShapeError(text("sum_to: shape ", x.shape(), " is not a broadcast of ", shape));
-  return record({"sum_to", {{"shape", shape}}}, {x}, [&](const Inputs& in) { return kernels::sum_to(in[0], shape); },
-                [from = x.shape()](const Saved&, const Tensor& dy) { return expand(dy, from); });
+  return record(
+      {"sum_to", {{"shape", shape}}}, {x}, [&](const Inputs& in) { return kernels::sum_to(in[0], shape); },
+      [from = x.shape()](const Saved&, const Tensor& dy) { return expand(dy, from); });
 }
 
 Tensor cumsum(const Tensor& x, int axis) {
   const int k = normalize_axis("cumsum", axis, x.dim());
-  return record({"cumsum", {{"axis", k}}}, {x}, [k](const Inputs& in) { return kernels::cumsum(in[0], k); },
-                [k](const Saved&, const Tensor& dy) {
-                  // The running sum from the end: everything, less what came before.
-                  return dy.dim() == 0 ? dy : sum(dy, k, true) - cumsum(dy, k) + dy;
-                });
+  return record(
+      {"cumsum", {{"axis", k}}}, {x}, [k](const Inputs& in) { return kernels::cumsum(in[0], k); },
+      [k](const Saved&, const Tensor& dy) {
+        // The running sum from the end: everything, less what came before.
+        return dy.dim() == 0 ? dy : sum(dy, k, true) - cumsum(dy, k) + dy;
+      });
 }
 
 Tensor any(const Tensor& x, const Axes& axes, bool keep) { return kernels::reduce(Reduce::any, x, axes, keep); }

@@ -38,8 +38,8 @@ Tensor amax(const Tensor& x, const Axes& axes = {}, bool keep = false);
 Tensor amin(const Tensor& x, const Axes& axes = {}, bool keep = false);
 /// log(sum(exp(x))), without overflow; -inf of nothing. Gradient: dy * softmax(x).
 Tensor logsumexp(const Tensor& x, const Axes& axes, bool keep = false);
-/// Sums x down to `shape`: the reverse of broadcasting from it. Throws ShapeError when x's shape is not a broadcast of it.
-/// Gradient: dy, expanded.
+/// Sums x down to `shape`: the reverse of broadcasting from it. Throws ShapeError when x's shape is not a broadcast of
+/// it. Gradient: dy, expanded.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 /// Running sum along an axis. Gradient: the running sum of dy from the end.
 Tensor cumsum(const Tensor& x, int axis);

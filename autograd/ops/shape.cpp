@@ -38,7 +38,8 @@ bool strides_for(const Tensor& x, const Shape& shape, Strides& strides) {
   return true;
 }
 
-Tensor slice_grad(const Tensor& dy, const Shape& shape, int axis, std::int64_t start, std::int64_t stop, std::int64_t step);
+Tensor slice_grad(const Tensor& dy, const Shape& shape, int axis, std::int64_t start, std::int64_t stop,
+                  std::int64_t step);
 
 Tensor slice_view(const Tensor& x, int axis, std::int64_t start, std::int64_t stop, std::int64_t step) {
   Shape shape = x.shape();
@@ -50,22 +51,25 @@ Tensor slice_view(const Tensor& x, int axis, std::int64_t start, std::int64_t st
 }
 
 Tensor record_slice(const Tensor& x, int axis, std::int64_t start, std::int64_t stop, std::int64_t step) {
-  return record({"slice", {{"axis", axis}, {"start", start}, {"stop", stop}, {"step", step}}}, {x},
-                [=](const Inputs& in) { return slice_view(in[0], axis, start, stop, step); },
-                [=, shape = x.shape()](const Saved&, const Tensor& dy) {
-                  return slice_grad(dy, shape, axis, start, stop, step);
-                });
+  return record(
+      {"slice", {{"axis", axis}, {"start", start}, {"stop", stop}, {"step", step}}}, {x},
+      [=](const Inputs& in) { return slice_view(in[0], axis, start, stop, step); },
+      [=, shape = x.shape()](const Saved&, const Tensor& dy) {
+        return slice_grad(dy, shape, axis, start, stop, step);
+      });
 }
 
 /// Zeros of `shape` with dy in the slice: the transpose of slice, and slice is its transpose.
-Tensor slice_grad(const Tensor& dy, const Shape& shape, int axis, std::int64_t start, std::int64_t stop, std::int64_t step) {
-  return record({"slice_grad", {{"axis", axis}, {"start", start}, {"stop", stop}, {"step", step}}}, {dy},
-                [&](const Inputs& in) {
-                  Tensor dx = zeros(shape, in[0].dtype());
-                  kernels::copy_into(slice_view(dx, axis, start, stop, step), in[0]);
-                  return dx;
-                },
-                [=](const Saved&, const Tensor& d) { return record_slice(d, axis, start, stop, step); });
+Tensor slice_grad(const Tensor& dy, const Shape& shape, int axis, std::int64_t start, std::int64_t stop,
+                  std::int64_t step) {
+  return record(
+      {"slice_grad", {{"axis", axis}, {"start", start}, {"stop", stop}, {"step", step}}}, {dy},
+      [&](const Inputs& in) {
+        Tensor dx = zeros(shape, in[0].dtype());
+        kernels::copy_into(slice_view(dx, axis, start, stop, step), in[0]);
+        return dx;
+      },
+      [=](const Saved&, const Tensor& d) { return record_slice(d, axis, start, stop, step); });
 }
 
 }  // namespace
@@ -92,14 +96,15 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
     throw ShapeError(text("reshape: shape ", x.shape(), " has ", x.numel(), " elements, ", shape, " has ", known));
   }
   if (wanted == x.shape()) return x;
-  return record({"reshape", {{"shape", wanted}}}, {x},
-                [&](const Inputs& in) {
-                  Strides strides;
-                  if (in[0].is_contiguous()) return view_as(in[0], wanted, row_major(wanted));
-                  if (strides_for(in[0], wanted, strides)) return view_as(in[0], wanted, strides);
-                  return view_as(kernels::copy(in[0]), wanted, row_major(wanted));
-                },
-                [from = x.shape()](const Saved&, const Tensor& dy) { return reshape(dy, from); });
+  return record(
+      {"reshape", {{"shape", wanted}}}, {x},
+      [&](const Inputs& in) {
+        Strides strides;
+        if (in[0].is_contiguous()) return view_as(in[0], wanted, row_major(wanted));
+        if (strides_for(in[0], wanted, strides)) return view_as(in[0], wanted, strides);
+        return view_as(kernels::copy(in[0]), wanted, row_major(wanted));
+      },
+      [from = x.shape()](const Saved&, const Tensor& dy) { return reshape(dy, from); });
 }
 
 Tensor permute(const Tensor& x, const std::vector<int>& order) {
@@ -113,56 +118,61 @@ Tensor permute(const Tensor& x, const std::vector<int>& order) {
     forward[i] = axis;
     back[axis] = i;
   }
-  return record({"permute", {{"order", forward}}}, {x},
-                [&](const Inputs& in) {
-                  Shape shape = Shape::filled(rank, 0);
-                  Strides strides = shape;
-                  for (int i = 0; i < rank; ++i) {
-                    shape[i] = in[0].shape()[static_cast<int>(forward[i])];
-                    strides[i] = in[0].strides()[static_cast<int>(forward[i])];
-                  }
-                  return view_as(in[0], shape, strides);
-                },
-                [back](const Saved&, const Tensor& dy) {
-                  std::vector<int> order_back;
-                  for (const std::int64_t axis : back) order_back.push_back(static_cast<int>(axis));
-                  return permute(dy, order_back);
-                });
+  return record(
+      {"permute", {{"order", forward}}}, {x},
+      [&](const Inputs& in) {
+        Shape shape = Shape::filled(rank, 0);
+        Strides strides = shape;
+        for (int i = 0; i < rank; ++i) {
+          shape[i] = in[0].shape()[static_cast<int>(forward[i])];
+          strides[i] = in[0].strides()[static_cast<int>(forward[i])];
+        }
+        return view_as(in[0], shape, strides);
+      },
+      [back](const Saved&, const Tensor& dy) {
+        std::vector<int> order_back;
+        for (const std::int64_t axis : back) order_back.push_back(static_cast<int>(axis));
+        return permute(dy, order_back);
+      });
 }
 
 Tensor transpose(const Tensor& x, int a, int b) {
   const int i = normalize_axis("transpose", a, x.dim()), j = normalize_axis("transpose", b, x.dim());
   if (x.dim() == 0) return x;
-  return record({"transpose", {{"a", i}, {"b", j}}}, {x},
-                [=](const Inputs& in) {
-                  Shape shape = in[0].shape();
-                  Strides strides = in[0].strides();
-                  std::swap(shape[i], shape[j]);
-                  std::swap(strides[i], strides[j]);
-                  return view_as(in[0], shape, strides);
-                },
-                [=](const Saved&, const Tensor& dy) { return transpose(dy, i, j); });
+  return record(
+      {"transpose", {{"a", i}, {"b", j}}}, {x},
+      [=](const Inputs& in) {
+        Shape shape = in[0].shape();
+        Strides strides = in[0].strides();
+        std::swap(shape[i], shape[j]);
+        std::swap(strides[i], strides[j]);
+        return view_as(in[0], shape, strides);
+      },
+      [=](const Saved&, const Tensor& dy) { return transpose(dy, i, j); });
 }
 
 Tensor t(const Tensor& x) {
   if (x.dim() > 2)
-    throw ShapeError(text("t: the tensor has ", x.dim(), " axes, shape ", x.shape(), "\n  help: use transpose(x, a, b)"));
+    throw ShapeError(
+        text("t: the tensor has ", x.dim(), " axes, shape ", x.shape(), "\n  help: use transpose(x, a, b)"));
   return x.dim() < 2 ? x : transpose(x, 0, 1);
 }
 
 Tensor squeeze(const Tensor& x, int axis) {
   const int k = normalize_axis("squeeze", axis, x.dim());
   if (x.dim() == 0) return x;
-  if (x.shape()[k] != 1) throw ShapeError(text("squeeze: axis ", k, " of shape ", x.shape(), " has size ", x.shape()[k], ", not 1"));
-  return record({"squeeze", {{"axis", k}}}, {x},
-                [k](const Inputs& in) {
-                  Shape shape = in[0].shape();
-                  Strides strides = in[0].strides();
-                  shape.erase(k);
-                  strides.erase(k);
-                  return view_as(in[0], shape, strides);
-                },
-                [k](const Saved&, const Tensor& dy) { return unsqueeze(dy, k); });
+  if (x.shape()[k] != 1)
+    throw ShapeError(text("squeeze: axis ", k, " of shape ", x.shape(), " has size ", x.shape()[k], ", not 1"));
+  return record(
+      {"squeeze", {{"axis", k}}}, {x},
+      [k](const Inputs& in) {
+        Shape shape = in[0].shape();
+        Strides strides = in[0].strides();
+        shape.erase(k);
+        strides.erase(k);
+        return view_as(in[0], shape, strides);
+      },
+      [k](const Saved&, const Tensor& dy) { return unsqueeze(dy, k); });
 }
 
 Tensor squeeze(const Tensor& x) {
@@ -174,16 +184,17 @@ Tensor squeeze(const Tensor& x) {
 
 Tensor unsqueeze(const Tensor& x, int axis) {
   const int k = normalize_axis("unsqueeze", axis, x.dim() + 1);
-  return record({"unsqueeze", {{"axis", k}}}, {x},
-                [k](const Inputs& in) {
-                  Shape shape = in[0].shape();
-                  Strides strides = in[0].strides();
-                  const std::int64_t step = k < shape.size() ? shape[k] * strides[k] : 1;
-                  shape.insert(k, 1);
-                  strides.insert(k, step);
-                  return view_as(in[0], shape, strides);
-                },
-                [k](const Saved&, const Tensor& dy) { return squeeze(dy, k); });
+  return record(
+      {"unsqueeze", {{"axis", k}}}, {x},
+      [k](const Inputs& in) {
+        Shape shape = in[0].shape();
+        Strides strides = in[0].strides();
+        const std::int64_t step = k < shape.size() ? shape[k] * strides[k] : 1;
+        shape.insert(k, 1);
+        strides.insert(k, step);
+        return view_as(in[0], shape, strides);
+      },
+      [k](const Saved&, const Tensor& dy) { return squeeze(dy, k); });
 }
 
 Tensor expand(const Tensor& x, const Shape& shape) {
@@ -197,14 +208,15 @@ Tensor expand(const Tensor& x, const Shape& shape) {
   }
   if (!fits) throw ShapeError(text("expand: shape ", x.shape(), " cannot be repeated to ", shape));
   if (wanted == x.shape()) return x;
-  return record({"expand", {{"shape", wanted}}}, {x},
-                [&](const Inputs& in) {
-                  Strides strides = Strides::filled(wanted.size(), 0);
-                  for (int i = extra; i < wanted.size(); ++i)
-                    if (in[0].shape()[i - extra] == wanted[i]) strides[i] = in[0].strides()[i - extra];
-                  return view_as(in[0], wanted, strides);
-                },
-                [from = x.shape()](const Saved&, const Tensor& dy) { return sum_to(dy, from); });
+  return record(
+      {"expand", {{"shape", wanted}}}, {x},
+      [&](const Inputs& in) {
+        Strides strides = Strides::filled(wanted.size(), 0);
+        for (int i = extra; i < wanted.size(); ++i)
+          if (in[0].shape()[i - extra] == wanted[i]) strides[i] = in[0].strides()[i - extra];
+        return view_as(in[0], wanted, strides);
+      },
+      [from = x.shape()](const Saved&, const Tensor& dy) { return sum_to(dy, from); });
 }
 
 Tensor flatten(const Tensor& x, int first, int last) {
@@ -250,14 +262,15 @@ Tensor cat(const std::vector<Tensor>& parts, int axis) {
     ends.push_back(end += p.shape()[k]);
     types.push_back(p.dtype());
   }
-  return record({"cat", {{"axis", k}}}, parts, [&](const Inputs&) { return kernels::cat(parts, k); },
-                [k, ends, types](const Saved& s, const Tensor& dy) {
-                  std::vector<Tensor> each(ends.size());
-                  std::int64_t begin = 0;
-                  for (std::size_t i = 0; i < ends.size(); begin = ends[i++])
-                    if (s.needs(static_cast<int>(i))) each[i] = to(slice(dy, k, begin, ends[i]), types[i]);
-                  return each;
-                });
+  return record(
+      {"cat", {{"axis", k}}}, parts, [&](const Inputs&) { return kernels::cat(parts, k); },
+      [k, ends, types](const Saved& s, const Tensor& dy) {
+        std::vector<Tensor> each(ends.size());
+        std::int64_t begin = 0;
+        for (std::size_t i = 0; i < ends.size(); begin = ends[i++])
+          if (s.needs(static_cast<int>(i))) each[i] = to(slice(dy, k, begin, ends[i]), types[i]);
+        return each;
+      });
 }
 
 Tensor stack(const std::vector<Tensor>& parts, int axis) {
@@ -290,13 +303,15 @@ Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : copy(x); }
 
 Tensor to(const Tensor& x, DType dtype) {
   if (x.dtype() == dtype) return x;
-  return record({"to", {{"dtype", name(dtype)}}}, {x}, [dtype](const Inputs& in) { return kernels::cast(in[0], dtype); },
-                [from = x.dtype()](const Saved&, const Tensor& dy) { return to(dy, from); });
+  return record(
+      {"to", {{"dtype", name(dtype)}}}, {x}, [dtype](const Inputs& in) { return kernels::cast(in[0], dtype); },
+      [from = x.dtype()](const Saved&, const Tensor& dy) { return to(dy, from); });
 }
 
 Tensor copy(const Tensor& x) {
-  return record({"copy"}, {x}, [](const Inputs& in) { return kernels::copy(in[0]); },
-                [](const Saved&, const Tensor& dy) { return dy; });
+  return record(
+      {"copy"}, {x}, [](const Inputs& in) { return kernels::copy(in[0]); },
+      [](const Saved&, const Tensor& dy) { return dy; });
 }
 
 }  // namespace weft

@@ -19,11 +19,12 @@ Tensor record_broadcast(const Call& call, const Tensor& a, const Tensor& b, kern
   const auto forward = [op](const Inputs& in) { return kernels::binary(op, in[0], in[1]); };
   if (a.shape() == b.shape() && a.dtype() == b.dtype()) [[likely]]
     return record(call, {a, b}, forward, rule);
-  return record(call, {a, b}, forward,
-                [rule, sa = a.shape(), sb = b.shape(), ta = a.dtype(), tb = b.dtype()](const Saved& s, const Tensor& dy) {
-                  const std::array<Tensor, 2> d = rule(s, dy);
-                  return gradients(fit(d[0], sa, ta), fit(d[1], sb, tb));
-                });
+  return record(
+      call, {a, b}, forward,
+      [rule, sa = a.shape(), sb = b.shape(), ta = a.dtype(), tb = b.dtype()](const Saved& s, const Tensor& dy) {
+        const std::array<Tensor, 2> d = rule(s, dy);
+        return gradients(fit(d[0], sa, ta), fit(d[1], sb, tb));
+      });
 }
 
 /// The number 0 that stands for "no gradient here" inside where(); it broadcasts.
@@ -32,7 +33,8 @@ inline Tensor zero_of(const Tensor& dy) { return scalar(0, dy.dtype()); }
 /// Records y = op(x) for the operations whose rule is given.
 template <class Rule>
 Tensor record_unary(const Call& call, const Tensor& x, kernels::Unary op, Rule rule) {
-  return record(call, {x}, [op](const Inputs& in) { return kernels::unary(op, in[0]); }, rule);
+  return record(
+      call, {x}, [op](const Inputs& in) { return kernels::unary(op, in[0]); }, rule);
 }
 
 /// The fused first derivative op(dy, v) where nothing is recorded, else the same by `composite`,

@@ -70,8 +70,8 @@ WEFT_LIBRARY(sin) WEFT_LIBRARY(cos) WEFT_LIBRARY(tan) WEFT_LIBRARY(asin) WEFT_LI
 WEFT_LIBRARY(sinh) WEFT_LIBRARY(cosh) WEFT_LIBRARY(asinh) WEFT_LIBRARY(acosh) WEFT_LIBRARY(atanh)
 WEFT_OWN(tanh) WEFT_OWN(sigmoid) WEFT_OWN(log_sigmoid) WEFT_OWN(softplus) WEFT_OWN(silu)
 WEFT_OWN(gelu) WEFT_OWN(gelu_tanh) WEFT_OWN(erf) WEFT_OWN(erfc)
-    // clang-format on
-    struct lgamma_ {
+// clang-format on
+struct lgamma_ {
   WEFT_INLINE static double apply(double x) {
     int sign;  // lgamma itself writes a global
     return lgamma_r(x, &sign);

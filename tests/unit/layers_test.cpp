@@ -73,15 +73,17 @@ std::string message(const std::function<void()>& act) {
   return "no error";
 }
 
-bool same(const Tensor& a, const Tensor& b) { return a.shape() == b.shape() && to_vector<double>(a) == to_vector<double>(b); }
+bool same(const Tensor& a, const Tensor& b) {
+  return a.shape() == b.shape() && to_vector<double>(a) == to_vector<double>(b);
+}
 
 }  // namespace
 
 TEST_CASE("a walk names every member as PyTorch would") {
   Net net;
-  CHECK(names(named_parameters(net)) ==
-        std::vector<std::string>{"blocks.0.inner.weight", "blocks.0.inner.bias", "blocks.1.inner.weight", "blocks.1.inner.bias",
-                                 "bn.weight", "bn.bias", "out.weight", "out.bias"});
+  CHECK(names(named_parameters(net)) == std::vector<std::string>{"blocks.0.inner.weight", "blocks.0.inner.bias",
+                                                                 "blocks.1.inner.weight", "blocks.1.inner.bias",
+                                                                 "bn.weight", "bn.bias", "out.weight", "out.bias"});
   CHECK(names(state(net)).size() == 11);  // and running_mean, running_var, num_batches_tracked
   CHECK(parameter_count(net) == 9 + 3 + 9 + 3 + 3 + 3 + 6 + 2);
   Sequential s(Linear(2, 3), ReLU(), Sequential(Linear(3, 1)));
@@ -172,13 +174,15 @@ TEST_CASE("batch norm normalises the batch and remembers it") {
   const Tensor y = bn(x);
   CHECK(to_vector<double>(y)[0] == doctest::Approx(-1).epsilon(1e-4));
   CHECK(to_vector<double>(y)[3] == doctest::Approx(1).epsilon(1e-4));
-  CHECK(to_vector<double>(bn.running_mean)[1] == doctest::Approx(2));          // 0.1 * 20
-  CHECK(to_vector<double>(bn.running_var)[0] == doctest::Approx(0.9 + 0.2));   // 0.1 * the unbiased 2
+  CHECK(to_vector<double>(bn.running_mean)[1] == doctest::Approx(2));         // 0.1 * 20
+  CHECK(to_vector<double>(bn.running_var)[0] == doctest::Approx(0.9 + 0.2));  // 0.1 * the unbiased 2
   CHECK(bn.num_batches_tracked.item() == 1);
   eval(bn);
   CHECK(to_vector<double>(bn(x))[0] == doctest::Approx((1 - 0.2) / std::sqrt(1.1 + 1e-5)));
   train(bn);
-  CHECK(message([&] { bn(tensor({{1, 2}})); }) ==
+  CHECK(message([&] {
+          bn(tensor({{1, 2}}));
+        }) ==
         "batch_norm: training needs two or more values per channel, x [1, 2] has 1\n"
         "  help: use a larger batch, drop the last incomplete one, or eval(model)");
 }
@@ -254,10 +258,12 @@ TEST_CASE("a safetensors file is not trusted") {
         "\"a\" [2] F32 needs 8 bytes, the file gives it bytes 0 to 8 of 4");
   CHECK(attempt(with_header(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", "12345678")) ==
         "\"a\" [2] F32 needs 8 bytes, the file gives it bytes 0 to 4 of 8");
-  CHECK(attempt(with_header(R"({"a":{"dtype":"F64","shape":[4611686018427387904,4],"data_offsets":[0,8]}})", "12345678")) ==
-        "\"a\" is too large");
-  CHECK(message([] { load_tensors("/nowhere/at/all"); }) == "load: cannot open /nowhere/at/all: No such file or directory");
-  CHECK(message([] { save_tensors("/nowhere/at/all", {}); }) == "save: cannot write /nowhere/at/all: No such file or directory");
+  CHECK(attempt(with_header(R"({"a":{"dtype":"F64","shape":[4611686018427387904,4],"data_offsets":[0,8]}})",
+                            "12345678")) == "\"a\" is too large");
+  CHECK(message([] { load_tensors("/nowhere/at/all"); }) ==
+        "load: cannot open /nowhere/at/all: No such file or directory");
+  CHECK(message([] { save_tensors("/nowhere/at/all", {}); }) ==
+        "save: cannot write /nowhere/at/all: No such file or directory");
 }
 
 TEST_CASE("types of other frameworks are converted on reading") {

@@ -154,11 +154,15 @@ TEST_CASE("an optimiser says what is wrong with what it was given") {
   CHECK(message([&] { optim::Sgd({p}, {.nesterov = true}); }) ==
         "sgd: nesterov with momentum 0 and dampening 0\n  help: give it a momentum above 0 and no dampening");
   optim::Adam adam({p});
-  CHECK(message([&] { adam.set_state({{"first.0", ones({3})}}); }) ==
-        "optimizer: the state \"first.0\" has shape [3], the parameter [1]");
-  CHECK(message([&] { adam.set_state({{"first.0", ones({1})}}); }) == "optimizer: the state of parameter 0 is incomplete");
+  CHECK(message([&] {
+          adam.set_state({{"first.0", ones({3})}});
+        }) == "optimizer: the state \"first.0\" has shape [3], the parameter [1]");
+  CHECK(message([&] {
+          adam.set_state({{"first.0", ones({1})}});
+        }) == "optimizer: the state of parameter 0 is incomplete");
   CHECK(message([&] { optim::CosineSchedule(adam, 0); }) == "cosine: the period is 0 steps\n  help: choose 1 or more");
-  CHECK(message([&] { optim::clip_gradient_norm({p}, -1); }) == "clip_gradient_norm: the limit is -1\n  help: choose 0 or more");
+  CHECK(message([&] { optim::clip_gradient_norm({p}, -1); }) ==
+        "clip_gradient_norm: the limit is -1\n  help: choose 0 or more");
 }
 
 TEST_CASE("changing a parameter by a step is noticed by a tape that saved it") {
