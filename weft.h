@@ -13,6 +13,7 @@
 #include <weft/layers/basic.h>
 #include <weft/layers/initialize.h>
 #include <weft/layers/serialize.h>
+#include <weft/optim/averaging.h>
 #include <weft/optim/gradients.h>
 #include <weft/optim/optimizer.h>
 #include <weft/optim/schedule.h>

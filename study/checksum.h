@@ -16,7 +16,7 @@ class Checksum {
     value_ = (value_ ^ bytes.size()) * 0x100000001b3U;
   }
   template <class T>
-    requires std::is_arithmetic_v<T>
+  requires std::is_arithmetic_v<T>
   void add(T number) noexcept {
     char bytes[sizeof number];
     std::memcpy(bytes, &number, sizeof number);

@@ -285,6 +285,7 @@ TrainConfig read_train(Section s) {
     throw ConfigError(text(s.place("folds").str(), ": \"folds\" in [train] is 1: give 2 or more, or leave it out"));
   c.metric = read_metric(s, "");
   c.degradation = s.number("degradation", c.degradation, 0, 1);
+  c.average = s.number("average", c.average, 0, 0.9999);
   c.modality_dropout = s.number("modality_dropout", c.modality_dropout, 0, 1);
   c.seed = static_cast<std::uint64_t>(s.integer("seed", 0, 0, INT64_MAX));
   s.finish();
@@ -393,8 +394,9 @@ Study parse_study(const std::string& source, const std::string& path) {
                            study.modalities.size(), " modalities"));
   for (std::size_t m = 0; m < study.fusion.weights.size(); ++m)
     if (!(study.fusion.weights[m] > 0 && std::isfinite(study.fusion.weights[m])))
-      throw ConfigError(text(study.fusion.place.str(), ": [fusion] gives \"", study.modalities[m].name, "\" the weight ",
-                             study.fusion.weights[m], "\n  help: choose a number above 0, or leave the modality out"));
+      throw ConfigError(text(study.fusion.place.str(), ": [fusion] gives \"", study.modalities[m].name,
+                             "\" the weight ", study.fusion.weights[m],
+                             "\n  help: choose a number above 0, or leave the modality out"));
   top.finish();
   return study;
 }

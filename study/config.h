@@ -88,6 +88,7 @@ struct TrainConfig {
   std::int64_t folds = 0;       ///< k > 1: k networks, each validated on the fold it has not seen, averaged
   std::string metric;           ///< what early stopping and the choice of a fusion look at
   double degradation = 0;       ///< chance that one modality of a training row is degraded
+  double average = 0;           ///< decay of the weights' moving average, which is then what is kept; 0: none
   double modality_dropout = 0;  ///< chance that a modality of a training row is taken away
   std::uint64_t seed = 0;
   Place place;

@@ -138,8 +138,12 @@ std::size_t first_bad_line(std::string_view s) {
   for (std::size_t i = 0; i < s.size();) {
     const auto c = static_cast<unsigned char>(s[i]);
     line += c == '\n';
-    const std::size_t length = c == 0 ? 0 : c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3
-                               : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+    const std::size_t length = c == 0                  ? 0
+                               : c < 0x80              ? 1
+                               : c >= 0xc2 && c < 0xe0 ? 2
+                               : c >= 0xe0 && c < 0xf0 ? 3
+                               : c >= 0xf0 && c < 0xf5 ? 4
+                                                       : 0;
     if (length == 0 || i + length > s.size()) return line;
     for (std::size_t k = 1; k < length; ++k)
       if ((static_cast<unsigned char>(s[i + k]) & 0xc0U) != 0x80U) return line;
@@ -153,8 +157,8 @@ data::Table read_table(const Study& study, const std::string& path) {
   if (!study.data.missing.empty()) options.missing = study.data.missing;
   const std::string bytes = data::read_file("csv", path);
   // UTF-16 has a message of its own.
-  if (const std::size_t line = first_bad_line(bytes); line > 0 && !bytes.starts_with("\xFF\xFE") &&
-                                                      !bytes.starts_with("\xFE\xFF"))
+  if (const std::size_t line = first_bad_line(bytes);
+      line > 0 && !bytes.starts_with("\xFF\xFE") && !bytes.starts_with("\xFE\xFF"))
     throw FileError(text("csv: ", path, ":", line, ": not UTF-8 text\n  help: save the table as CSV in UTF-8"));
   data::Table table = data::parse_csv(bytes, path, options);
   if (table.rows() == 0) throw FileError(text("csv: ", path, " has a header, but no rows"));
@@ -163,8 +167,8 @@ data::Table read_table(const Study& study, const std::string& path) {
   for (const data::Column& column : table.columns)
     for (std::size_t i = 0; i < column.numbers.size(); ++i)
       if (std::abs(column.numbers[i]) > largest)
-        throw FileError(text("csv: ", path, ": column \"", column.name, "\" holds ", column.numbers[i], " in row ", i + 1,
-                             "\n  help: leave the field empty if the value is missing"));
+        throw FileError(text("csv: ", path, ": column \"", column.name, "\" holds ", column.numbers[i], " in row ",
+                             i + 1, "\n  help: leave the field empty if the value is missing"));
   return table;
 }
 
@@ -403,8 +407,9 @@ void check_enough(const Study& study, const Dataset& dataset) {
         throw ConfigError(text(study.train.place.str(), ": [train] wants ", study.train.folds, " folds, but class \"",
                                dataset.classes[c], "\" has ", rows_of(trained[c]), " to train on"));
       if (trained[c] < 2)
-        throw ConfigError(text(where, ": of the ", rows_of(members[c]), " of class \"", dataset.classes[c], "\", ",
-                               trained[c], " would be to train on; to train and to validate takes 2\n  help: lower test in [compare]"));
+        throw ConfigError(
+            text(where, ": of the ", rows_of(members[c]), " of class \"", dataset.classes[c], "\", ", trained[c],
+                 " would be to train on; to train and to validate takes 2\n  help: lower test in [compare]"));
     }
   }
 }

@@ -69,8 +69,9 @@ void occupy_streams() {
 /// An unsigned number: CLI11 would take -1 for the largest there is.
 const CLI::Validator whole(
     [](const std::string& s) {
-      return s.empty() || s.find_first_not_of("0123456789") != std::string::npos ? weft::text(s, " is not a whole number from 0 on")
-                                                                                 : std::string();
+      return s.empty() || s.find_first_not_of("0123456789") != std::string::npos
+                 ? weft::text(s, " is not a whole number from 0 on")
+                 : std::string();
     },
     "", "whole");
 

@@ -83,9 +83,9 @@ std::string results_table(const Run& run, const Findings& findings) {
   if (run.fixed) header.push_back("given split");
   std::string out = open_table(text("Mean over the test rows of ", run.splits, " splits"), header, 2);
   for (const Summary& row : findings.rows) {
-    out += text(row.chosen ? "<tr class=\"chosen\">" : "<tr>", "<th scope=\"row\">", escape(row.method), "</th><td class=\"main left\">",
-                fixed(row.metrics[0].estimate), "<small>", fixed(row.metrics[0].low), " to ", fixed(row.metrics[0].high),
-                "</small>", whisker(row.metrics[0], low, high), "</td>");
+    out += text(row.chosen ? "<tr class=\"chosen\">" : "<tr>", "<th scope=\"row\">", escape(row.method),
+                "</th><td class=\"main left\">", fixed(row.metrics[0].estimate), "<small>", fixed(row.metrics[0].low),
+                " to ", fixed(row.metrics[0].high), "</small>", whisker(row.metrics[0], low, high), "</td>");
     for (std::size_t k = 1; k < row.metrics.size(); ++k) out += "<td>" + fixed(row.metrics[k].estimate) + "</td>";
     if (run.fixed) out += "<td>" + (row.fixed ? fixed(*row.fixed) : std::string("–")) + "</td>";
     out += "</tr>\n";
@@ -122,19 +122,22 @@ std::string weights_table(const Run& run, const Findings& findings) {
   std::string rows;
   for (const Summary& row : findings.rows)
     for (std::size_t c = 0; learns_weights(row) && c < run.classes.size(); ++c) {
-      rows += "<tr><th scope=\"row\">" + escape(row.method) + "</th><td class=\"left\">" + escape(run.classes[c]) + "</td>";
+      rows +=
+          "<tr><th scope=\"row\">" + escape(row.method) + "</th><td class=\"left\">" + escape(run.classes[c]) + "</td>";
       for (std::size_t m = 0; m < modalities; ++m) {
         const double w = row.weights[c * modalities + m];
-        rows += text("<td>", fixed(w),
-                     "<svg class=\"bar\" width=\"64\" height=\"6\" aria-hidden=\"true\"><rect width=\"64\" height=\"6\" "
-                     "fill=\"var(--line)\"/><rect width=\"",
-                     fixed(64 * std::clamp(w, 0.0, 1.0), 1), "\" height=\"6\" fill=\"var(--mark)\"/></svg></td>");
+        rows +=
+            text("<td>", fixed(w),
+                 "<svg class=\"bar\" width=\"64\" height=\"6\" aria-hidden=\"true\"><rect width=\"64\" height=\"6\" "
+                 "fill=\"var(--line)\"/><rect width=\"",
+                 fixed(64 * std::clamp(w, 0.0, 1.0), 1), "\" height=\"6\" fill=\"var(--mark)\"/></svg></td>");
       }
       rows += "</tr>\n";
     }
   std::string out;
   if (!rows.empty())
-    out += open_table("Mean over the test rows of each class and over the splits; 0 where a row lacks the modality", header, 2) +
+    out += open_table("Mean over the test rows of each class and over the splits; 0 where a row lacks the modality",
+                      header, 2) +
            rows + close_table;
   if (const std::string note = fixed_weights_note(findings); !note.empty())
     out += "<p class=\"soft\">" + escape(note) + "</p>\n";
@@ -170,13 +173,12 @@ std::string curves(const Run& run) {
     if (r.split != 0 || r.seed != 0 || r.curve.train_loss.empty()) continue;
     // What a fusion adds to its training loss would press the other curve flat: each has its own scale.
     const Scale train(r.curve.train_loss), validation(r.curve.validation_loss);
-    const std::string title = text(
-        "Training loss of ", r.method, " over ", r.curve.train_loss.size(), " epochs, from ",
-        fixed(r.curve.train_loss.front()), " to ", fixed(r.curve.train_loss.back()), "; validation loss from ",
-        fixed(r.curve.validation_loss.front()), " to ", fixed(r.curve.validation_loss.back()));
+    const std::string title =
+        text("Training loss of ", r.method, " over ", r.curve.train_loss.size(), " epochs, from ",
+             fixed(r.curve.train_loss.front()), " to ", fixed(r.curve.train_loss.back()), "; validation loss from ",
+             fixed(r.curve.validation_loss.front()), " to ", fixed(r.curve.validation_loss.back()));
     out += "<figure><svg viewBox=\"0 0 300 160\" role=\"img\" aria-label=\"" + escape(title) + "\"><title>" +
-           escape(title) +
-           "</title><path d=\"M36 14V140H264V14\" fill=\"none\" stroke=\"var(--line)\"/>" +
+           escape(title) + "</title><path d=\"M36 14V140H264V14\" fill=\"none\" stroke=\"var(--line)\"/>" +
            polyline(r.curve.train_loss, train, "var(--soft)", "none") +
            polyline(r.curve.validation_loss, validation, "var(--mark)", "5 3") + "<text x=\"2\" y=\"18\">" +
            fixed(train.high, 2) + "</text><text x=\"2\" y=\"140\">" + fixed(train.low, 2) +
@@ -186,9 +188,11 @@ std::string curves(const Run& run) {
            std::to_string(r.curve.train_loss.size()) + "</text></svg><figcaption>" + escape(r.method) +
            "</figcaption></figure>\n";
   }
-  return out.empty() ? "" : "<h2>Learning curves of the first split</h2>\n<p class=\"soft\">Solid line and left scale: "
-                            "training loss, with what a fusion adds to it. Dashed line and right scale: log-loss of the "
-                            "rows held out for validation.</p>\n<div class=\"figures\">\n" + out + "</div>\n";
+  return out.empty() ? ""
+                     : "<h2>Learning curves of the first split</h2>\n<p class=\"soft\">Solid line and left scale: "
+                       "training loss, with what a fusion adds to it. Dashed line and right scale: log-loss of the "
+                       "rows held out for validation.</p>\n<div class=\"figures\">\n" +
+                           out + "</div>\n";
 }
 
 std::string splits_table(const Run& run, const Findings& findings) {

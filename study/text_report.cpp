@@ -26,7 +26,8 @@ std::string metric_title(const std::string& name) {
 
 bool learns_weights(const Summary& row) {
   static constexpr std::array without = {"late", "mean", "static"};
-  return !row.weights.empty() && row.kind == MethodKind::fusion && std::ranges::find(without, row.method) == without.end();
+  return !row.weights.empty() && row.kind == MethodKind::fusion &&
+         std::ranges::find(without, row.method) == without.end();
 }
 
 std::string fixed_weights_note(const Findings& findings) {
@@ -62,7 +63,8 @@ std::string text_report(const Run& run, const Findings& findings, const Style& s
   if (style.columns > 0) {
     std::size_t used = 0;
     for (const Summary& row : findings.rows) used = std::max(used, display_width(row.method));
-    used += 2 + std::max<std::size_t>(5, display_width(metric_title(run.metric))) + 2 + std::string_view("0.000 to 0.000").size();
+    used += 2 + std::max<std::size_t>(5, display_width(metric_title(run.metric))) + 2 +
+            std::string_view("0.000 to 0.000").size();
     std::size_t fit = 0;
     for (; fit < others.size(); ++fit) {
       used += 2 + std::max<std::size_t>(5, display_width(metric_title(run.metrics[others[fit]])));

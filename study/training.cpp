@@ -12,6 +12,7 @@
 #include <weft/data/split.h>
 #include <weft/fusion/degrade.h>
 #include <weft/layers/serialize.h>
+#include <weft/optim/averaging.h>
 #include <weft/optim/gradients.h>
 #include <weft/optim/optimizer.h>
 #include <weft/optim/schedule.h>
@@ -87,9 +88,10 @@ Curve curve_of(const Json& j) {
 /// One network on its way.
 struct Training::Fold {
   std::size_t number;
-  fusion::Classifier net, best;
+  fusion::Classifier net, best, averaged;
   Generator damage;        ///< for degradation and dropped modalities
   std::int64_t epoch = 0;  ///< how many are done
+  std::int64_t steps = 0;  ///< of the optimiser
   std::unique_ptr<optim::Optimizer> optimizer{};
   double best_score = -std::numeric_limits<double>::infinity();
   double best_loss = std::numeric_limits<double>::infinity();
@@ -129,8 +131,12 @@ void Training::run() {
 void Training::train_fold(std::size_t k, const data::Split& split) {
   if (k < networks.size()) return;  // restored from the checkpoint
   manual_seed(derive_seed(task_.seed, 2, k));
-  fusion::Classifier net = make_(), best = clone(net);
-  Fold fold{.number = k, .net = std::move(net), .best = std::move(best), .damage = {derive_seed(task_.seed, 3, k), 0}};
+  fusion::Classifier net = make_(), best = clone(net), averaged = clone(net);
+  Fold fold{.number = k,
+            .net = std::move(net),
+            .best = std::move(best),
+            .averaged = std::move(averaged),
+            .damage = {derive_seed(task_.seed, 3, k), 0}};
   fold.optimizer = make_optimizer(config_, parameters(fold.net));
   if (checkpoint_) continue_fold(fold);
 
@@ -159,18 +165,23 @@ void Training::train_fold(std::size_t k, const data::Split& split) {
       loss.backward();
       if (config_.clip > 0) optim::clip_gradient_norm(fold.optimizer->parameters(), config_.clip);
       fold.optimizer->step();
+      ++fold.steps;
       if (!thinned.empty()) optim::soft_threshold(thinned, fold.optimizer->lr() * config_.l1);
+      if (config_.average > 0) optim::average_state(state(fold.averaged), state(fold.net), config_.average, fold.steps);
       total += loss.item() * static_cast<double>(x.batch());
       rows += x.batch();
     }
     if (!std::isfinite(total))
       throw ConfigError(text(config_.place.str(), ": the loss is no longer a number in epoch ", fold.epoch + 1,
-                             " with lr ", config_.lr, "\n  help: choose a smaller lr, or limit the gradient with clip"));
-    eval(fold.net);
-    data::Predictions p{chosen(labels_, split.test), answer(fold.net, unseen).probabilities, task_.classes};
+                             " with lr ", config_.lr,
+                             "\n  help: choose a smaller lr, or limit the gradient with clip"));
+    fusion::Classifier& current = config_.average > 0 ? fold.averaged : fold.net;
+    eval(current);
+    data::Predictions p{chosen(labels_, split.test), answer(current, unseen).probabilities, task_.classes};
     if (!std::ranges::all_of(p.probabilities, [](double v) { return std::isfinite(v); }))
       throw ConfigError(text(config_.place.str(), ": the network no longer gives numbers after epoch ", fold.epoch + 1,
-                             " with lr ", config_.lr, "\n  help: choose a smaller lr, or limit the gradient with clip"));
+                             " with lr ", config_.lr,
+                             "\n  help: choose a smaller lr, or limit the gradient with clip"));
     const double score = task_.metric.compute(p), loss = data::log_loss(p);
     fold.curve.train_loss.push_back(total / static_cast<double>(rows));
     fold.curve.validation_loss.push_back(loss);
@@ -181,7 +192,7 @@ void Training::train_fold(std::size_t k, const data::Split& split) {
       fold.best_score = sign * score;
       fold.best_loss = loss;
       fold.best_epoch = fold.epoch;
-      fold.best = clone(fold.net);
+      fold.best = clone(current);
     }
     if (!task_.on_epoch) continue;
     try {
@@ -206,8 +217,8 @@ void Training::train_fold(std::size_t k, const data::Split& split) {
 }
 
 std::string Training::fingerprint() const {
-  return text(task_.origin, ' ', task_.seed, ' ', labels_.size(), ' ', task_.classes, ' ', config_.epochs, ' ', config_.batch, ' ',
-              config_.lr);
+  return text(task_.origin, ' ', task_.seed, ' ', labels_.size(), ' ', task_.classes, ' ', config_.epochs, ' ',
+              config_.batch, ' ', config_.lr);
 }
 
 void Training::save(const Fold& fold) const {
@@ -218,13 +229,21 @@ void Training::save(const Fold& fold) const {
   for (std::size_t k = 0; k < networks.size(); ++k) add(text("done.", k, "."), networks[k]);
   add("net.", fold.net);
   add("best.", fold.best);
+  add("averaged.", fold.averaged);
   for (auto& [name, x] : fold.optimizer->state()) file.tensors.emplace_back("optimizer." + name, x);
-  const Json about{{"training", fingerprint()},   {"done", networks.size()},
-                   {"epoch", fold.epoch},         {"default_generator", of(default_generator())},
-                   {"damage", of(fold.damage)},   {"best_score", fold.best_score},
-                   {"best_loss", fold.best_loss}, {"best_epoch", fold.best_epoch},
-                   {"curve", of(fold.curve)},     {"first_curve", of(curve)},
-                   {"judged", judged_},           {"held_out", held_out_}};
+  const Json about{{"training", fingerprint()},
+                   {"done", networks.size()},
+                   {"epoch", fold.epoch},
+                   {"steps", fold.steps},
+                   {"default_generator", of(default_generator())},
+                   {"damage", of(fold.damage)},
+                   {"best_score", fold.best_score},
+                   {"best_loss", fold.best_loss},
+                   {"best_epoch", fold.best_epoch},
+                   {"curve", of(fold.curve)},
+                   {"first_curve", of(curve)},
+                   {"judged", judged_},
+                   {"held_out", held_out_}};
   file.metadata["weft"] = about.dump();
   save_tensors(task_.checkpoint, file);
 }
@@ -288,12 +307,14 @@ void Training::continue_fold(Fold& fold) {
     const Json about = Json::parse(file.metadata.at("weft"));
     fill(fold.net, "net.", file);
     fill(fold.best, "best.", file);
+    fill(fold.averaged, "averaged.", file);
     std::vector<std::pair<std::string, Tensor>> optimizer;
     const std::string prefix = "optimizer.";
     for (const auto& [name, x] : file.tensors)
       if (name.rfind(prefix, 0) == 0) optimizer.emplace_back(name.substr(prefix.size()), x);
     fold.optimizer->set_state(optimizer);
     fold.epoch = about.at("epoch").get<std::int64_t>();
+    fold.steps = about.at("steps").get<std::int64_t>();
     fold.damage = generator_of(about.at("damage"));
     fold.best_score = about.at("best_score").get<double>();
     fold.best_loss = about.at("best_loss").get<double>();

@@ -1,3 +1,4 @@
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <iostream>
@@ -6,6 +7,7 @@
 
 /// conformance DIR [--only TEXT] [--verbose]: runs every case of a folder of golden form (docs of tests/golden) whose
 /// id contains TEXT. A line per operation, then its first failures; the last line is "N passed, N failed, N skipped".
+/// Without arguments DIR is WEFT_GOLDEN, and without that too the run is skipped: exit status 77.
 /// Exit status 1 if any failed, 2 for wrong usage or an unreadable folder.
 namespace weft::tests {
 namespace {
@@ -95,6 +97,14 @@ int run(const Options& options) {
 
 int start(int argc, char** argv) {
   Options options;
+  if (argc == 1) {
+    const char* folder = std::getenv("WEFT_GOLDEN");
+    if (!folder || !*folder) {
+      std::cout << "skipped: WEFT_GOLDEN names no folder of golden cases\n";
+      return 77;
+    }
+    options.folder = folder;
+  }
   for (int i = 1; i < argc; ++i) {
     if (!std::strcmp(argv[i], "--only") && i + 1 < argc)
       options.only = argv[++i];

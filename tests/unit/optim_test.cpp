@@ -5,6 +5,7 @@
 #include <weft/autograd/grad.h>
 #include <weft/autograd/ops.h>
 #include <weft/layers/basic.h>
+#include <weft/optim/averaging.h>
 #include <weft/optim/gradients.h>
 #include <weft/optim/optimizer.h>
 #include <weft/optim/schedule.h>
@@ -143,6 +144,24 @@ TEST_CASE("the L1 penalty and its proximal step") {
   CHECK(to_vector<double>(p)[1] == 0);
   CHECK(to_vector<double>(p)[2] == doctest::Approx(0.9));
   CHECK(p.requires_grad());
+}
+
+TEST_CASE("the moving average of a model's state") {
+  const Tensor a = tensor({1, 2}, DType::float64), x = tensor({3, 2}, DType::float64);
+  optim::average_state({{"w", a}}, {{"w", x}}, 0.9, 1);  // (1 + 1) / (10 + 1) is below 0.9
+  CHECK(to_vector<double>(a)[0] == doctest::Approx(1 + 9.0 / 11 * 2));
+  optim::average_state({{"w", a}}, {{"w", x}}, 0.5, 1000);
+  CHECK(to_vector<double>(a)[0] == doctest::Approx((1 + 9.0 / 11 * 2 + 3) / 2));
+  CHECK(to_vector<double>(a)[1] == 2);
+  const Tensor n = from(std::vector<std::int64_t>{1}), m = from(std::vector<std::int64_t>{7});
+  optim::average_state({{"n", n}}, {{"n", m}}, 0.9, 1);
+  CHECK(n.item() == 7);
+  CHECK(message([&] {
+          optim::average_state({{"w", a}}, {{"w", x}}, 1, 1);
+        }) == "average: the decay is 1\n  help: choose 0 or more, below 1");
+  CHECK(message([&] {
+          optim::average_state({{"w", a}}, {{"w", n}}, 0.5, 1);
+        }) == "average: \"w\" is [1], its average [2]");
 }
 
 TEST_CASE("an optimiser says what is wrong with what it was given") {
