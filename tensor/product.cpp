@@ -1,3 +1,4 @@
+#include <weft/tensor/allocator.h>
 #include <weft/tensor/dispatch.h>
 
 #ifdef WEFT_ONEDNN
@@ -28,11 +29,19 @@ struct Product {
 /// What lies below this many multiplications is not worth another thread (or the call of a library).
 constexpr Int smallest_for_threads = 80 * 80 * 80;
 
+/// Up to here no blocking for the caches is needed (measured).
+constexpr Int small_work = 128 * 128 * 128;
+
 void run_block(const Product& p, Int row, Int rows, Int column, Int columns) {
   const Int item = p.item();
+  // The way is chosen by the whole product, so that a block's numbers do not depend on the partition.
+  const bool small = p.k <= gemm_small_depth && p.m * p.n * p.k <= small_work;
+  const std::size_t bytes = static_cast<std::size_t>(gemm_scratch * item);
+  void* scratch = small ? nullptr : allocate_memory(bytes);
   table().gemm[slot(p.compute)](p.c + (row * p.ld_c + column) * item, p.ld_c, p.a.data + row * p.a.row * item, p.a.row,
                                 p.a.column, p.b.data + column * p.b.column * item, p.b.row, p.b.column, rows, columns,
-                                p.k, p.bias ? p.bias + column * item : nullptr);
+                                p.k, p.bias ? p.bias + column * item : nullptr, scratch);
+  if (scratch) deallocate_memory(scratch, bytes);
 }
 
 /// The product on this thread alone.
@@ -61,12 +70,12 @@ void run(const Product& p) {
     return;
 #endif
   // Blocks of the result: one per thread along the longer side, or, where results must not depend on
-  // the number of threads, of a size that follows from the shape.
+  // the number of threads, of a size that follows from the shape (each block packs the other operand anew).
   const bool by_rows = p.m >= p.n;
   const Int length = by_rows ? p.m : p.n;
-  const Int parts_wanted = is_deterministic() ? 16 : num_threads();
-  Int part = (length + parts_wanted - 1) / parts_wanted;
-  part = (part + 15) / 16 * 16;
+  constexpr Int fixed_part = 128;
+  Int part = (length + num_threads() - 1) / num_threads();
+  part = is_deterministic() ? fixed_part : (part + 15) / 16 * 16;
   const Int parts = (length + part - 1) / part;
   parallel_for(parts, 1, [&](Int begin, Int end) {
     for (Int i = begin; i < end; ++i) {

@@ -29,9 +29,9 @@ struct Work {
   const char* data = nullptr;
   Compute compute = Compute::f32;
   int rank = 0;
-  Int size[Dims::max_rank + 1];
-  Int stride[Dims::max_rank + 1];  // in elements
-  bool reduced[Dims::max_rank + 1];
+  Int size[Dims::max_rank + 1] = {};
+  Int stride[Dims::max_rank + 1] = {};  // in elements
+  bool reduced[Dims::max_rank + 1] = {};
 
   void push(Int n, Int step, bool reduce) {
     if (n == 1) return;

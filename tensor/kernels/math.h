@@ -42,11 +42,11 @@ WEFT_MATH double round_even(double x) { return __builtin_rint(x); }
 /// The larger; NaN if either is. (min and max of C drop it.)
 template <class T>
 WEFT_MATH T max_nan(T a, T b) {
-  return (a > b) | (a != a) ? a : b;
+  return ((a > b) | (a != a)) ? a : b;
 }
 template <class T>
 WEFT_MATH T min_nan(T a, T b) {
-  return (a < b) | (a != a) ? a : b;
+  return ((a < b) | (a != a)) ? a : b;
 }
 
 // ---- exp and its relatives

@@ -1,8 +1,8 @@
 #pragma once
 #include <weft/tensor/kernels/tile.h>
 
-/// Products too small to repay Eigen's blocking: a register tile of a few rows by two vectors, run
-/// along a panel of b that is packed on the stack unless it lies ready.
+/// The register tile of all products, and products small enough to need no blocking for the caches: the tile runs along
+/// a panel of b that is packed on the stack unless it lies ready.
 namespace weft::kernels {
 namespace {
 namespace small {
@@ -13,11 +13,12 @@ constexpr int tile_rows = 8;
 constexpr int tile_rows = 6;
 #endif
 
-/// Largest inner size: a packed panel takes 64 KiB of stack at most.
-constexpr Int most_inner = 512;
+/// A packed panel takes 64 KiB of stack at most.
+constexpr Int most_inner = gemm_small_depth;
 
-/// Rows x (one or two vectors) of c: row r of a at a + r * row_a, rows of the panel ld_b apart.
-template <class T, int Rows, int Vectors>
+/// Rows x (one or two vectors) of c = a b (+ bias), or c += a b: row r of a at a + r * row_a, rows of the panel ld_b
+/// apart. The sums over k run in order, each in one accumulator, so an element does not depend on its neighbours.
+template <class T, int Rows, int Vectors, bool Add = false>
 WEFT_INLINE void tile(T* c, Int ld_c, const T* a, Int row_a, Int column_a, const T* b, Int ld_b, Int k, const T* bias,
                       Int columns) {
   using V = typename Vector<T>::type;
@@ -36,6 +37,12 @@ WEFT_INLINE void tile(T* c, Int ld_c, const T* a, Int row_a, Int column_a, const
   const Int last = columns - (Vectors - 1) * lanes;
   for (int v = 0; v < Vectors; ++v) {
     const bool whole = v + 1 < Vectors || last == lanes;
+    if constexpr (Add) {
+      for (int r = 0; r < Rows; ++r) {
+        const T* old = c + r * ld_c + v * lanes;
+        sum[r][v] += whole ? *reinterpret_cast<const V*>(old) : load_some<V>(old, last);
+      }
+    }
     if (bias) {
       const V add = whole ? *reinterpret_cast<const V*>(bias + v * lanes) : load_some<V>(bias + v * lanes, last);
       for (int r = 0; r < Rows; ++r) sum[r][v] += add;
@@ -48,15 +55,16 @@ WEFT_INLINE void tile(T* c, Int ld_c, const T* a, Int row_a, Int column_a, const
   }
 }
 
-template <class T, int Vectors>
+template <class T, int Vectors, bool Add = false>
 WEFT_INLINE void panel_product(T* c, Int ld_c, const T* a, Int row_a, Int column_a, const T* b, Int ld_b, Int m, Int k,
                                const T* bias, Int columns) {
   Int i = 0;
   for (; i + tile_rows <= m; i += tile_rows)
-    tile<T, tile_rows, Vectors>(c + i * ld_c, ld_c, a + i * row_a, row_a, column_a, b, ld_b, k, bias, columns);
+    tile<T, tile_rows, Vectors, Add>(c + i * ld_c, ld_c, a + i * row_a, row_a, column_a, b, ld_b, k, bias, columns);
   for (; i + 3 <= m; i += 3)
-    tile<T, 3, Vectors>(c + i * ld_c, ld_c, a + i * row_a, row_a, column_a, b, ld_b, k, bias, columns);
-  for (; i < m; ++i) tile<T, 1, Vectors>(c + i * ld_c, ld_c, a + i * row_a, row_a, column_a, b, ld_b, k, bias, columns);
+    tile<T, 3, Vectors, Add>(c + i * ld_c, ld_c, a + i * row_a, row_a, column_a, b, ld_b, k, bias, columns);
+  for (; i < m; ++i)
+    tile<T, 1, Vectors, Add>(c + i * ld_c, ld_c, a + i * row_a, row_a, column_a, b, ld_b, k, bias, columns);
 }
 
 /// Copies k x columns of b into rows of `width`, the rest of each row zero.
@@ -65,6 +73,12 @@ WEFT_INLINE void pack(T* to, Int width, const T* b, Int row_b, Int column_b, Int
   using V = typename Vector<T>::type;
   constexpr Int lanes = Vector<T>::lanes;
   if (column_b == 1) {
+    if (columns == width) {
+      for (Int p = 0; p < k; ++p)
+        for (Int q = 0; q < width; q += lanes)
+          *reinterpret_cast<V*>(to + p * width + q) = *reinterpret_cast<const V*>(b + p * row_b + q);
+      return;
+    }
     for (Int p = 0; p < k; ++p)
       for (Int q = 0; q < width; q += lanes) {
         const Int left = columns - q < lanes ? columns - q : lanes;

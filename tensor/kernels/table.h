@@ -27,6 +27,11 @@ struct SgdNumbers {
   bool nesterov, first, has_velocity;
 };
 
+/// Blocks of a product: `gemm_depth` x `gemm_columns` of b and `gemm_rows` x `gemm_depth` of a are packed at a time.
+inline constexpr std::int64_t gemm_depth = 256, gemm_columns = 1024, gemm_rows = 192;
+inline constexpr std::int64_t gemm_scratch = gemm_depth * (gemm_columns + gemm_rows + 8 + 64);
+inline constexpr std::int64_t gemm_small_depth = 512;
+
 struct KernelTable {
   using Int = std::int64_t;
 
@@ -69,9 +74,10 @@ struct KernelTable {
   void (*layer_norm_grad[2])(void* dx, double* dweight, double* dbias, const void* dy, const void* x, const void* mean,
                              const void* rstd, const void* weight, Int rows, Int n);
 
-  // ---- products: c (m x n, row stride ld_c) = a b (+ bias in each row); one stride of each operand is 1
+  // ---- products: c (m x n, row stride ld_c) = a b (+ bias in each row); one stride of each operand is 1.
+  // Without scratch memory (gemm_scratch elements, aligned to 64 bytes) k may be at most gemm_small_depth.
   void (*gemm[2])(void* c, Int ld_c, const void* a, Int row_a, Int column_a, const void* b, Int row_b, Int column_b,
-                  Int m, Int n, Int k, const void* bias);
+                  Int m, Int n, Int k, const void* bias, void* scratch);
 
   // ---- optimiser steps
   void (*adam[2])(void* p, const void* g, void* m, void* v, Int n, const AdamNumbers& s);
