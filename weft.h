@@ -10,6 +10,8 @@
 #include <weft/data/scale.h>
 #include <weft/data/split.h>
 #include <weft/data/statistics.h>
+#include <weft/fusion/classifier.h>
+#include <weft/fusion/degrade.h>
 #include <weft/layers/basic.h>
 #include <weft/layers/initialize.h>
 #include <weft/layers/serialize.h>
