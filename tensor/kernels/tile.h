@@ -38,14 +38,14 @@ WEFT_INLINE void store_some(T* to, V v, Int count) {
 #if defined(__AVX512F__)
   const auto mask = (1U << count) - 1U;
   if constexpr (sizeof(T) == 4)
-    _mm512_mask_storeu_ps(to, static_cast<__mmask16>(mask), reinterpret_cast<__m512>(v));
+    _mm512_mask_storeu_ps(to, static_cast<__mmask16>(mask), __builtin_bit_cast(__m512, v));
   else
-    _mm512_mask_storeu_pd(to, static_cast<__mmask8>(mask), reinterpret_cast<__m512d>(v));
+    _mm512_mask_storeu_pd(to, static_cast<__mmask8>(mask), __builtin_bit_cast(__m512d, v));
 #elif defined(__AVX__)
   if constexpr (sizeof(T) == 4)
-    _mm256_maskstore_ps(reinterpret_cast<float*>(to), first_lanes(count), reinterpret_cast<__m256>(v));
+    _mm256_maskstore_ps(reinterpret_cast<float*>(to), first_lanes(count), __builtin_bit_cast(__m256, v));
   else
-    _mm256_maskstore_pd(reinterpret_cast<double*>(to), first_lanes(2 * count), reinterpret_cast<__m256d>(v));
+    _mm256_maskstore_pd(reinterpret_cast<double*>(to), first_lanes(2 * count), __builtin_bit_cast(__m256d, v));
 #else
   alignas(64) T elements[static_cast<unsigned>(Vector<T>::lanes)];
   *reinterpret_cast<V*>(elements) = v;
