@@ -22,13 +22,14 @@ template <class T, int Rows, int Vectors, bool Add = false>
 WEFT_INLINE void tile(T* c, Int ld_c, const T* a, Int row_a, Int column_a, const T* b, Int ld_b, Int k, const T* bias,
                       Int columns) {
   using V = typename Vector<T>::type;
+  using Memory = typename Vector<T>::memory;
   constexpr Int lanes = Vector<T>::lanes;
   V sum[static_cast<unsigned>(Rows)][static_cast<unsigned>(Vectors)];
   for (int r = 0; r < Rows; ++r)
     for (int v = 0; v < Vectors; ++v) sum[r][v] = V{};
   for (Int p = 0; p < k; ++p) {
     V right[static_cast<unsigned>(Vectors)];
-    for (int v = 0; v < Vectors; ++v) right[v] = *reinterpret_cast<const V*>(b + p * ld_b + v * lanes);
+    for (int v = 0; v < Vectors; ++v) right[v] = *reinterpret_cast<const Memory*>(b + p * ld_b + v * lanes);
     const T* left = a + p * column_a;
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r)
@@ -40,15 +41,15 @@ WEFT_INLINE void tile(T* c, Int ld_c, const T* a, Int row_a, Int column_a, const
     if constexpr (Add) {
       for (int r = 0; r < Rows; ++r) {
         const T* old = c + r * ld_c + v * lanes;
-        sum[r][v] += whole ? *reinterpret_cast<const V*>(old) : load_some<V>(old, last);
+        sum[r][v] += whole ? *reinterpret_cast<const Memory*>(old) : load_some<V>(old, last);
       }
     }
     if (bias) {
-      const V add = whole ? *reinterpret_cast<const V*>(bias + v * lanes) : load_some<V>(bias + v * lanes, last);
+      const V add = whole ? *reinterpret_cast<const Memory*>(bias + v * lanes) : load_some<V>(bias + v * lanes, last);
       for (int r = 0; r < Rows; ++r) sum[r][v] += add;
     }
     if (whole) {
-      for (int r = 0; r < Rows; ++r) *reinterpret_cast<V*>(c + r * ld_c + v * lanes) = sum[r][v];
+      for (int r = 0; r < Rows; ++r) *reinterpret_cast<Memory*>(c + r * ld_c + v * lanes) = sum[r][v];
     } else {
       for (int r = 0; r < Rows; ++r) store_some(c + r * ld_c + v * lanes, sum[r][v], last);
     }
@@ -71,18 +72,19 @@ WEFT_INLINE void panel_product(T* c, Int ld_c, const T* a, Int row_a, Int column
 template <class T>
 WEFT_INLINE void pack(T* to, Int width, const T* b, Int row_b, Int column_b, Int k, Int columns) {
   using V = typename Vector<T>::type;
+  using Memory = typename Vector<T>::memory;
   constexpr Int lanes = Vector<T>::lanes;
   if (column_b == 1) {
     if (columns == width) {
       for (Int p = 0; p < k; ++p)
         for (Int q = 0; q < width; q += lanes)
-          *reinterpret_cast<V*>(to + p * width + q) = *reinterpret_cast<const V*>(b + p * row_b + q);
+          *reinterpret_cast<Memory*>(to + p * width + q) = *reinterpret_cast<const Memory*>(b + p * row_b + q);
       return;
     }
     for (Int p = 0; p < k; ++p)
       for (Int q = 0; q < width; q += lanes) {
         const Int left = columns - q < lanes ? columns - q : lanes;
-        *reinterpret_cast<V*>(to + p * width + q) = load_some<V>(b + p * row_b + q, left > 0 ? left : 0);
+        *reinterpret_cast<Memory*>(to + p * width + q) = load_some<V>(b + p * row_b + q, left > 0 ? left : 0);
       }
     return;
   }

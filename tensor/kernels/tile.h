@@ -21,8 +21,10 @@ constexpr Int widest = 16;
 
 template <class T>
 struct Vector {
-  // Element alignment and aliasing allowed: it is loaded from anywhere.
-  typedef T type __attribute__((vector_size(widest), aligned(alignof(T)), may_alias));
+  typedef T type __attribute__((vector_size(widest), may_alias));
+  // What lies in memory may begin at any element. Only for loads and stores: g++ 12 spills variables of such a type as
+  // if they were aligned.
+  typedef T memory __attribute__((vector_size(widest), aligned(alignof(T)), may_alias));
   static constexpr Int lanes = widest / static_cast<Int>(sizeof(T));
 };
 
@@ -78,7 +80,8 @@ template <class T>
 struct Tile {
   static constexpr Int bytes = sizeof(T) < 4 ? 16 : widest;
   static constexpr int n = static_cast<int>(bytes) / static_cast<int>(sizeof(T));
-  typedef T V __attribute__((vector_size(bytes), aligned(alignof(T)), may_alias));
+  typedef T V __attribute__((vector_size(bytes), may_alias));
+  typedef T Memory __attribute__((vector_size(bytes), aligned(alignof(T)), may_alias));  // see Vector
 
   template <int... I>
   WEFT_INLINE static V low(V a, V b, std::integer_sequence<int, I...>) {  // a0 b0 a1 b1 ...
@@ -107,10 +110,10 @@ struct Tile {
   WEFT_INLINE static void transpose(T* out, Int ld_y, const T* in, Int ld_x) {
     V rows[static_cast<unsigned>(n)];
 #pragma GCC unroll 16
-    for (int i = 0; i < n; ++i) rows[i] = *reinterpret_cast<const V*>(in + i * ld_x);
+    for (int i = 0; i < n; ++i) rows[i] = *reinterpret_cast<const Memory*>(in + i * ld_x);
     turn(rows);
 #pragma GCC unroll 16
-    for (int i = 0; i < n; ++i) *reinterpret_cast<V*>(out + i * ld_y) = rows[i];
+    for (int i = 0; i < n; ++i) *reinterpret_cast<Memory*>(out + i * ld_y) = rows[i];
   }
   /// The same for a part of one: no more than N rows and columns.
   WEFT_INLINE static void transpose_part(T* out, Int ld_y, const T* in, Int ld_x, Int height, Int width) {
