@@ -171,15 +171,6 @@ void publish_live(std::int64_t bytes) {
   while (now > peak && !s.peak.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {
   }
 }
-void count_live(std::int64_t bytes) {
-  constexpr std::int64_t often = 64 << 10;  // the global figure lags by at most this much per thread
-  bins.live += bytes;
-  if (bins.live > often || bins.live < -often) {
-    publish_live(bins.live);
-    bins.live = 0;
-  }
-}
-
 /// Hands a dying thread's blocks to the others.
 struct ThreadExit {
   bool armed = false;
@@ -198,6 +189,16 @@ struct ThreadExit {
   }
 };
 thread_local ThreadExit thread_exit;
+
+void count_live(std::int64_t bytes) {
+  constexpr std::int64_t often = 64 << 10;  // the global figure lags by at most this much per thread
+  thread_exit.armed = true;                 // constructs it: what this thread counted is added up at its end
+  bins.live += bytes;
+  if (bins.live > often || bins.live < -often) {
+    publish_live(bins.live);
+    bins.live = 0;
+  }
+}
 
 /// How many free blocks of a class one thread keeps: about a megabyte, at least eight.
 std::uint32_t keep(int c) {
