@@ -2,10 +2,24 @@
 /// Every operation.
 #include <weft/autograd/ops/activation.h>
 #include <weft/autograd/ops/arithmetic.h>
+#include <weft/autograd/ops/attention.h>
 #include <weft/autograd/ops/comparison.h>
+#include <weft/autograd/ops/convolution.h>
+#include <weft/autograd/ops/distance.h>
+#include <weft/autograd/ops/elementary.h>
+#include <weft/autograd/ops/embedding.h>
 #include <weft/autograd/ops/indexing.h>
+#include <weft/autograd/ops/linalg.h>
 #include <weft/autograd/ops/loss.h>
 #include <weft/autograd/ops/normalization.h>
+#include <weft/autograd/ops/padding.h>
+#include <weft/autograd/ops/pooling.h>
 #include <weft/autograd/ops/product.h>
+#include <weft/autograd/ops/rearrange.h>
 #include <weft/autograd/ops/reduction.h>
+#include <weft/autograd/ops/sampling.h>
+#include <weft/autograd/ops/scan.h>
+#include <weft/autograd/ops/scatter.h>
 #include <weft/autograd/ops/shape.h>
+#include <weft/autograd/ops/sorting.h>
+#include <weft/autograd/ops/statistics.h>

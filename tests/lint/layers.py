@@ -37,7 +37,7 @@ DOORS = [
 ]
 # Outside libraries: headers that match, rooms that may include them, and whether only in .cpp files.
 OUTSIDE = [
-    (r'(unsupported/)?Eigen/', ['tensor/kernels'], False),
+    (r'(unsupported/)?Eigen/', ['tensor'], True),
     (r'(oneapi/)?dnnl', ['tensor/onednn'], False),
     (r'nlohmann/', list(ARROWS) + GUESTS, True),
     (r'CLI/', ['study', 'bench', 'examples'], True),

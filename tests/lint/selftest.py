@@ -50,7 +50,7 @@ class Layers(Lint):
         self.write('tensor/shape.h', '#pragma once\n')
         self.write('tensor/dispatch.cpp', '#include <weft/tensor/kernels/table.h>\n')
         self.write('tensor/kernels/table.h', '#include <weft/tensor/shape.h>\n')
-        self.write('tensor/kernels/exp.cpp', '#include <Eigen/Core>\n#include <weft/tensor/kernels/table.h>\n')
+        self.write('tensor/linalg.cpp', '#include <Eigen/Core>\n#include <weft/tensor/shape.h>\n')
         self.write('tensor/onednn/matmul.cpp', '#include <oneapi/dnnl/dnnl.hpp>\n#include <weft/tensor/tensor.h>\n')
         self.write('autograd/ops/softmax.h', '#include <weft/tensor/tensor.h>\n')
         self.write('layers/linear.h', '#include <weft/autograd/ops/softmax.h>\n#include <weft/tensor/tensor.h>\n')

@@ -1,0 +1,5 @@
+#pragma once
+#include <weft/tensor/tensor.h>
+
+/// Convolutions in one, two and three dimensions.
+namespace weft {}

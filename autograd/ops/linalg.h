@@ -1,0 +1,5 @@
+#pragma once
+#include <weft/tensor/tensor.h>
+
+/// Linear algebra on matrices (..., n, m) and batches of them.
+namespace weft {}

@@ -1,0 +1,5 @@
+#include <weft/autograd/ops/sampling.h>
+
+#include <weft/autograd/ops/shared.h>
+
+namespace weft {}

@@ -1,0 +1,5 @@
+#pragma once
+#include <weft/tensor/tensor.h>
+
+/// Spread, correlation and counts.
+namespace weft {}

@@ -1,0 +1,5 @@
+#include <weft/tensor/linalg.h>
+
+#include <Eigen/Dense>
+
+namespace weft::kernels {}

@@ -1,0 +1,3 @@
+#include <weft/tensor/convolution.h>
+
+namespace weft::kernels {}

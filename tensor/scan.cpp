@@ -1,0 +1,3 @@
+#include <weft/tensor/kernels.h>
+
+namespace weft::kernels {}
