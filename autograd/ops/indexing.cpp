@@ -7,14 +7,6 @@
 namespace weft {
 namespace {
 
-/// As int64; an index without entries may have any type.
-Tensor checked_index(const char* op, const Tensor& index) {
-  if (index.dtype() == DType::int64) return index;
-  if (index.dtype() != DType::int32 && index.numel() != 0)
-    throw DtypeError(text(op, ": the index is ", index.dtype(), "\n  help: convert it with to(index, DType::int64)"));
-  return kernels::cast(index, DType::int64);
-}
-
 /// A tensor of rank 0 is indexed as one of one element.
 Tensor as_line(const Tensor& x) { return x.dim() == 0 ? reshape(x, {1}) : x; }
 
@@ -22,7 +14,7 @@ Tensor as_line(const Tensor& x) { return x.dim() == 0 ? reshape(x, {1}) : x; }
 
 Tensor index_select(const Tensor& x, int axis, const Tensor& places) {
   const int k = normalize_axis("index_select", axis, x.dim());
-  const Tensor index = checked_index("index_select", places);
+  const Tensor index = detail::checked_index("index_select", places);
   if (x.dim() == 0) return reshape(index_select(as_line(x), 0, index), {});
   return record(
       {"index_select", {{"axis", k}}, saves::input(1)}, {x, index},
@@ -34,7 +26,7 @@ Tensor index_select(const Tensor& x, int axis, const Tensor& places) {
 
 Tensor index_add(const Tensor& x, int axis, const Tensor& places, const Tensor& src) {
   const int k = normalize_axis("index_add", axis, x.dim());
-  const Tensor index = checked_index("index_add", places);
+  const Tensor index = detail::checked_index("index_add", places);
   if (x.dim() == 0) return reshape(index_add(as_line(x), 0, index, as_line(src)), {});
   return record(
       {"index_add", {{"axis", k}}, saves::input(1)}, {x, index, src},
@@ -50,7 +42,7 @@ Tensor index_add(const Tensor& x, int axis, const Tensor& places, const Tensor& 
 
 Tensor gather(const Tensor& x, int axis, const Tensor& places) {
   const int k = normalize_axis("gather", axis, x.dim());
-  const Tensor index = checked_index("gather", places);
+  const Tensor index = detail::checked_index("gather", places);
   if (index.numel() == 0) return empty(index.shape(), x.dtype());
   if (x.dim() == 0) return reshape(gather(as_line(x), 0, as_line(index)), index.shape());
   return record(
@@ -63,7 +55,7 @@ Tensor gather(const Tensor& x, int axis, const Tensor& places) {
 
 Tensor scatter_add(const Tensor& x, int axis, const Tensor& places, const Tensor& src) {
   const int k = normalize_axis("scatter_add", axis, x.dim());
-  const Tensor index = checked_index("scatter_add", places);
+  const Tensor index = detail::checked_index("scatter_add", places);
   if (index.numel() == 0) return copy(x);
   if (x.dim() == 0) return reshape(scatter_add(as_line(x), 0, as_line(index), as_line(src)), {});
   return record(
@@ -76,41 +68,6 @@ Tensor scatter_add(const Tensor& x, int axis, const Tensor& places, const Tensor
       [k](const Saved& s, const Tensor& dy) {
         return gradients(dy, Tensor(), s.needs(2) ? gather(dy, k, s.input(1)) : Tensor());
       });
-}
-
-Tensor embedding(const Tensor& weight, const Tensor& numbers, std::int64_t padding) {
-  if (weight.dim() != 2)
-    throw ShapeError(text("embedding: the table is ", weight.shape(), ", not (entries, features)"));
-  const Tensor ids = checked_index("embedding", numbers);
-  const std::int64_t rows = weight.shape()[0], width = weight.shape()[1];
-  if (padding < -1 || padding >= rows)
-    throw ConfigError(text("embedding: padding ", padding, " is not a row of a table of ", rows));
-  Shape shape = ids.shape();
-  shape.push_back(width);
-  const Tensor flat = reshape(ids, {ids.numel()});
-  return record(
-      {"embedding", {{"padding_idx", padding}}, saves::input(1)}, {weight, flat},
-      [&](const Inputs& in) { return reshape(kernels::index_select(in[0], 0, in[1]), shape); },
-      [=](const Saved& s, const Tensor& dy) {
-        Tensor rows_dy = reshape(dy, {s.input(1).numel(), width});
-        if (padding >= 0) rows_dy = where(unsqueeze(ne(s.input(1), padding), 1), rows_dy, detail::zero_of(dy));
-        return gradients(index_add(zeros({rows, width}, dy.dtype()), 0, s.input(1), rows_dy));
-      });
-}
-
-Tensor one_hot(const Tensor& numbers, std::int64_t classes) {
-  const Tensor ids = checked_index("one_hot", numbers);
-  if (classes < 0) {
-    if (ids.numel() == 0)
-      throw ConfigError("one_hot: no ids to count the classes by\n  help: pass the number of classes");
-    classes = static_cast<std::int64_t>(amax(ids).item()) + 1;
-  }
-  const Tensor inside = kernels::reduce(kernels::Reduce::all, logical_and(ge(ids, 0), lt(ids, classes)), {}, false);
-  if (inside.item() == 0) {
-    for (const std::int64_t id : to_vector<std::int64_t>(ids))
-      if (id < 0 || id >= classes) throw ConfigError(text("one_hot: class ", id, " is not among ", classes));
-  }
-  return to(eq(unsqueeze(ids, -1), arange(0, static_cast<double>(classes))), DType::int64);
 }
 
 Tensor nonzero(const Tensor& mask) {

@@ -13,6 +13,14 @@ inline Tensor fit(const Tensor& dy, const Shape& shape, DType dtype) {
   return dy.defined() ? to(sum_to(dy, shape), dtype) : dy;
 }
 
+/// As int64; an index without entries may have any type.
+inline Tensor checked_index(const char* op, const Tensor& index) {
+  if (index.dtype() == DType::int64) return index;
+  if (index.dtype() != DType::int32 && index.numel() != 0)
+    throw DtypeError(text(op, ": the index is ", index.dtype(), "\n  help: convert it with to(index, DType::int64)"));
+  return kernels::cast(index, DType::int64);
+}
+
 /// Records y = op(a, b) with broadcasting and promotion. `rule` gives both gradients in y's shape.
 template <class Rule>
 Tensor record_broadcast(const Call& call, const Tensor& a, const Tensor& b, kernels::Binary op, Rule rule) {
