@@ -119,5 +119,8 @@ const char* level() noexcept;
 std::span<const char* const> available_levels() noexcept;
 /// Switches the level (for tests). Throws ConfigError for one that is not available.
 void set_level(const char* level);
+/// Whether oneDNN may be used where weft was built with it: yes, unless WEFT_ONEDNN is 0 in the environment.
+bool uses_onednn() noexcept;
+void use_onednn(bool on) noexcept;
 
 }  // namespace weft::kernels
