@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include <weft/tensor/codes.h>
 #include <weft/tensor/random.h>
@@ -57,6 +58,28 @@ Tensor cross_entropy_rows(const Tensor& logits, const Tensor& target, const Tens
 /// d logits = scale[row] * weight[target] * (softmax - onehot(target)), 0 in ignored rows. scale is (N,) or one number.
 Tensor cross_entropy_rows_grad(const Tensor& scale, const Tensor& log_probabilities, const Tensor& target,
                                const Tensor& weight, std::int64_t ignore);
+
+/// What ctc_rows aligns with each sequence of the batch.
+struct CtcLabels {
+  std::vector<std::int64_t> labels;         ///< of all sequences, each in [0, classes)
+  std::vector<std::int64_t> begin, counts;  ///< where those of each sequence begin, how many they are
+  std::vector<std::int64_t> steps;          ///< how many steps of each sequence count
+  std::int64_t blank;
+};
+/// Losses (N,) -log P(labels) of log-probabilities (T, N, C), summed over all alignments; infinite where there is none.
+Tensor ctc_rows(const Tensor& log_probabilities, const CtcLabels& labels);
+/// dy[n] * (exp(log_probabilities) - the share of the paths that are at a class at a step), 0 beyond the steps that
+/// count, and where the loss is infinite when `zero_infinity`.
+Tensor ctc_rows_grad(const Tensor& dy, const Tensor& log_probabilities, const CtcLabels& labels, bool zero_infinity);
+/// Losses (N,) of multilabel_margin_loss; `slope` (N, C) receives their derivatives.
+Tensor multilabel_margin_rows(const Tensor& x, const Tensor& target, Tensor& slope);
+
+// ---- distances
+/// The p-distance of each row of a (..., n, k) to each row of b (..., m, k): (..., n, m). Equal leading axes, one
+/// floating type, p >= 0 or infinite.
+Tensor distances(const Tensor& a, const Tensor& b, double p);
+/// Its gradient to a; that to b comes with the roles exchanged and dy and y transposed.
+Tensor distances_grad(const Tensor& dy, const Tensor& y, const Tensor& a, const Tensor& b, double p);
 
 // ---- products
 /// a (..., n, k) times b (..., k, m), batch axes broadcast; 1-D operands as in NumPy's matmul. Any
