@@ -34,6 +34,10 @@ void copy_into(const Tensor& dst, const Tensor& src);
 void fill(const Tensor& dst, const Scalar& value);
 /// dst += scale * src, equal shapes and float types.
 void accumulate(const Tensor& dst, const Tensor& src, double scale = 1);
+/// In reverse order along the axes.
+Tensor flip(const Tensor& x, std::span<const int> axes);
+/// Matrices on the last two axes with 0 where column - row > offset (upper: < offset).
+Tensor triangle(const Tensor& x, std::int64_t offset, bool upper);
 
 // ---- reductions. `axes` empty means all of them.
 Tensor reduce(Reduce op, const Tensor& x, std::span<const int> axes, bool keep);
@@ -104,8 +108,16 @@ Tensor cat(std::span<const Tensor> parts, int axis);
 Tensor index_select(const Tensor& x, int axis, const Tensor& index);
 /// dst[..., index[j], ...] += src[..., j, ...] along an axis, in place.
 void index_add(const Tensor& dst, int axis, const Tensor& index, const Tensor& src);
+/// dst[..., index[j], ...] = src[..., j, ...] along an axis, in place; the last of several for one place stays.
+void index_copy(const char* op, const Tensor& dst, int axis, const Tensor& index, const Tensor& src);
+/// The places in row-major order of `sizes` that index tensors, one per axis and broadcast together, name (int64).
+Tensor flat_places(const char* op, std::span<const Tensor> indices, const Shape& sizes);
 /// out[i][j] = x[index[i][j]][j] for axis 0, and so on (index has x's rank).
 Tensor gather(const Tensor& x, int axis, const Tensor& index);
+/// What becomes of an element and the number scattered to it; NaN wins in max and min.
+enum class Scatter : std::uint8_t { assign, add, mul, max, min };
+/// dst[index[i][j]][j] = src[i][j] (or joined with it) for axis 0, and so on, in place and in the order of the index.
+void scatter(const char* op, const Tensor& dst, int axis, const Tensor& index, const Tensor& src, Scatter how);
 /// dst[index[i][j]][j] += src[i][j] for axis 0, in place.
 void scatter_add(const Tensor& dst, int axis, const Tensor& index, const Tensor& src);
 /// The flat row-major positions of the true elements (int64).
@@ -142,5 +154,8 @@ const char* level() noexcept;
 std::span<const char* const> available_levels() noexcept;
 /// Switches the level (for tests). Throws ConfigError for one that is not available.
 void set_level(const char* level);
+/// Whether oneDNN may be used where weft was built with it: yes, unless WEFT_ONEDNN is 0 in the environment.
+bool uses_onednn() noexcept;
+void use_onednn(bool on) noexcept;
 
 }  // namespace weft::kernels
