@@ -12,13 +12,13 @@ namespace weft {
 
 using detail::first_order;
 using detail::record_unary;
+using detail::zero_of;
 using kernels::Binary;
 using kernels::Unary;
 
 Tensor relu(const Tensor& x) {
   return record_unary({"relu", {}, saves::output}, x, Unary::relu, [](const Saved& s, const Tensor& dy) {
-    return first_order(Binary::relu_grad, dy, s.output(),
-                       [&] { return where(gt(s.output(), 0), dy, detail::zero_of(dy)); });
+    return first_order(Binary::relu_grad, dy, s.output(), [&] { return where(gt(s.output(), 0), dy, zero_of(dy)); });
   });
 }
 
@@ -103,7 +103,7 @@ namespace {
 Tensor elu_slope(const Tensor& x, double alpha) {
   if (!grad_enabled()) return kernels::binary(Binary::elu_slope, x, alpha);
   const Tensor above = gt(x, 0);
-  return where(above, scalar(1, x.dtype()), exp(where(above, detail::zero_of(x), x)) * alpha);
+  return where(above, scalar(1, x.dtype()), exp(where(above, zero_of(x), x)) * alpha);
 }
 
 }  // namespace
@@ -126,7 +126,7 @@ Tensor celu(const Tensor& x, double alpha) {
       },
       [alpha](const Saved& s, const Tensor& dy) {
         const Tensor &v = s.input(0), above = gt(v, 0);
-        const Tensor below = exp(where(above, detail::zero_of(dy), v) / alpha);
+        const Tensor below = exp(where(above, zero_of(dy), v) / alpha);
         return where(above, dy, dy * below);
       });
 }
@@ -146,11 +146,11 @@ Tensor hardshrink(const Tensor& x, double lambda) {
         using kernels::binary;
         const Tensor inside =
             binary(Binary::logical_and, binary(Binary::ge, in[0], -lambda), binary(Binary::le, in[0], lambda));
-        return kernels::where(inside, detail::zero_of(in[0]), in[0]);
+        return kernels::where(inside, zero_of(in[0]), in[0]);
       },
       [lambda](const Saved& s, const Tensor& dy) {
         const Tensor inside = logical_and(ge(s.input(0), -lambda), le(s.input(0), lambda));
-        return where(inside, detail::zero_of(dy), dy);
+        return where(inside, zero_of(dy), dy);
       });
 }
 
@@ -164,7 +164,7 @@ Tensor softshrink(const Tensor& x, double lambda) {
       },
       [lambda](const Saved& s, const Tensor& dy) {
         const Tensor inside = logical_and(ge(s.input(0), -lambda), le(s.input(0), lambda));
-        return where(inside, detail::zero_of(dy), dy);
+        return where(inside, zero_of(dy), dy);
       });
 }
 
@@ -177,7 +177,7 @@ Tensor hardtanh(const Tensor& x, double low, double high) {
       [=](const Inputs& in) { return kernels::clamp(in[0], low, high); },
       [=](const Saved& s, const Tensor& dy) {
         const Tensor outside = logical_or(le(s.input(0), low), ge(s.input(0), high));
-        return where(outside, detail::zero_of(dy), dy);
+        return where(outside, zero_of(dy), dy);
       });
 }
 
@@ -191,7 +191,7 @@ Tensor hardsigmoid(const Tensor& x) {
       },
       [](const Saved& s, const Tensor& dy) {
         const Tensor inside = logical_and(gt(s.input(0), -3), lt(s.input(0), 3));
-        return where(inside, dy / 6.0, detail::zero_of(dy));
+        return where(inside, dy / 6.0, zero_of(dy));
       });
 }
 
@@ -199,8 +199,8 @@ Tensor hardswish(const Tensor& x) {
   return record_unary({"hardswish", {}, saves::inputs}, x, Unary::hardswish, [](const Saved& s, const Tensor& dy) {
     const Tensor& v = s.input(0);
     return first_order(Binary::hardswish_grad, dy, v, [&] {
-      const Tensor bent = where(lt(v, 3), dy * (v / 3.0 + 0.5), dy);
-      return where(le(v, -3), detail::zero_of(dy), bent);
+      const Tensor bent = where(ge(v, 3), dy, dy * (v / 3.0 + 0.5));
+      return where(le(v, -3), zero_of(dy), bent);
     });
   });
 }
@@ -218,7 +218,9 @@ Tensor prelu(const Tensor& x, const Tensor& weight) {
   } else if (weight.dim() > 0) {
     slope = reshape(weight, {});
   }
-  return where(gt(x, 0), x, slope * x);
+  // Apart from each other, so that an infinite x above 0 does not reach the gradient of the weight.
+  const Tensor above = gt(x, 0);
+  return where(above, x, slope * where(above, zero_of(x), x));
 }
 
 Tensor threshold(const Tensor& x, double limit, double value) {

@@ -160,17 +160,25 @@ Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& y, const 
   return reduced(losses, options.reduction);
 }
 
+namespace {
+
+/// d^2 / 2 where |d| <= bound, else bound * (|d| - bound / 2): in this form infinite differences have a gradient.
+Tensor bounded_square(const Tensor& difference, double bound) {
+  const Tensor held = clamp(difference, -bound, bound);
+  return held * (difference - held * 0.5);
+}
+
+}  // namespace
+
 Tensor huber_loss(const Tensor& x, const Tensor& y, double delta, Reduction reduction) {
   if (!(delta > 0)) throw ConfigError(text("huber_loss: delta is ", delta, "\n  help: choose one above 0"));
-  const Tensor difference = x - y, distance = abs(difference);
-  return reduced(where(le(distance, delta), square(difference) * 0.5, (distance - 0.5 * delta) * delta), reduction);
+  return reduced(bounded_square(x - y, delta), reduction);
 }
 
 Tensor smooth_l1_loss(const Tensor& x, const Tensor& y, double beta, Reduction reduction) {
   if (!(beta >= 0)) throw ConfigError(text("smooth_l1_loss: beta is ", beta, "\n  help: choose one from 0 on"));
   if (beta == 0) return l1_loss(x, y, reduction);
-  const Tensor difference = x - y, distance = abs(difference);
-  return reduced(where(lt(distance, beta), square(difference) * (0.5 / beta), distance - 0.5 * beta), reduction);
+  return reduced(bounded_square(x - y, beta) / beta, reduction);
 }
 
 Tensor binary_cross_entropy(const Tensor& x, const Tensor& y, const BinaryCrossEntropyOptions& options) {

@@ -240,7 +240,7 @@ struct mish_grad_ {
     return dy * (t + v * (difference * inverse) * (T(1) + t) * math::sigmoid(v));
   }
 };
-WEFT_GRADIENT(hardswish_grad, v <= T(-3) ? T(0) : v < T(3) ? dy * (v / T(3) + T(0.5)) : dy)
+WEFT_GRADIENT(hardswish_grad, v <= T(-3) ? T(0) : v >= T(3) ? dy : dy * (v / T(3) + T(0.5)))
 
 template <class Op, class T, class Y>
 void loop(void* y, const void* a, const void* b, Int n, Int step_a, Int step_b) {
