@@ -51,16 +51,21 @@ class Run {
   }
 
   /// Collect the gradient of this tensor instead of adding it to a leaf.
-  void want(const Tensor& x) { wanted_[node_of(x)].resize(node_of(x)->outputs); }
+  void want(const Tensor& x) {
+    Node* node = node_of(x);
+    wanted_[node].resize(node->outputs);
+    lowest_ = std::min(lowest_, node->depth);
+  }
   const Tensor& wanted(const Tensor& x) { return wanted_[node_of(x)][x.body().output_index]; }
-  bool collecting = false;
+  bool collecting = false, stop_at_wanted = false;
 
   void feed(Node* node, std::uint32_t output, const Tensor& dy) {
     if (node->is_leaf() && !node->hooks && !collecting) {
       collect(*static_cast<Leaf*>(node), dy);
       return;
     }
-    if (node->is_leaf() && collecting && !wanted_.contains(node)) return;
+    // What lies no deeper than the lowest wanted tensor cannot lead to any.
+    if (collecting && node->depth <= lowest_ && !wanted_.contains(node)) return;
     if (node->visit != id_) {
       if (node->visit != 0) borrow(*node);
       node->visit = id_;
@@ -135,9 +140,11 @@ class Run {
     if (node.hooks) [[unlikely]]
       call_hooks(node, dys);
     if (collecting) {
-      if (const auto w = wanted_.find(&node); w != wanted_.end())
+      const auto w = wanted_.find(&node);
+      if (w != wanted_.end())
         for (std::size_t k = 0; k < node.outputs; ++k)
           if (dys[k].defined()) w->second[k] = dys[k];
+      if (w != wanted_.end() && stop_at_wanted) return;
     }
     if (node.is_leaf()) {
       if (!collecting) collect(static_cast<Leaf&>(node), dys[0]);
@@ -152,7 +159,10 @@ class Run {
       many_dxs.resize(node.inputs);
       dxs = many_dxs.data();
     }
-    node.run(node, dys, dxs);
+    if (detail::Tracer* tracer = detail::autograd_state.tracer) [[unlikely]]
+      tracer->rule(node, dys, dxs);
+    else
+      node.run(node, dys, dxs);
     const bool keep = options_.retain_graph || options_.create_graph;
     for (std::size_t i = 0; i < node.inputs; ++i) {
       const Edge edge = node.edges[i];
@@ -182,6 +192,7 @@ class Run {
   std::vector<Node*> heap_;
   std::vector<Borrowed> borrowed_;
   std::unordered_map<Node*, std::vector<Tensor>> wanted_;
+  std::uint32_t lowest_ = ~0U;
   static inline std::atomic<std::uint64_t> next_id{1};
 };
 
@@ -234,6 +245,7 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
   const Mode mode(options.create_graph);
   Run run({options.retain_graph, options.create_graph});
   run.collecting = true;
+  run.stop_at_wanted = options.stop_at_inputs;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!inputs[i].requires_grad())
       throw GradError(text("grad: input ", i, " of shape ", inputs[i].shape(),

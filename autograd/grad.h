@@ -48,7 +48,8 @@ struct GradOptions {
   std::vector<Tensor> output_gradients{};  ///< as in backward(); empty: ones
   bool retain_graph = false;
   bool create_graph = false;
-  bool allow_unused = false;  ///< give an undefined tensor for an input the outputs do not depend on
+  bool allow_unused = false;    ///< give an undefined tensor for an input the outputs do not depend on
+  bool stop_at_inputs = false;  ///< take inputs for leaves: what they were computed from does not count
 };
 
 /// The derivatives of sum_k <outputs[k], output_gradients[k]> with respect to `inputs`, which may be

@@ -122,7 +122,7 @@ class Saved {
  private:
   const Tensor& checked(std::size_t at, const char* what, int place) const;
   const Node& node_;
-  mutable std::array<Tensor, 2> connected_;  // outputs handed out with their history
+  mutable std::array<Tensor, 3> connected_;  // outputs handed out with their history
 };
 
 /// The gradients of several inputs, in order.
@@ -136,10 +136,12 @@ inline bool grad_enabled() noexcept { return detail::autograd_state.grad_enabled
 
 namespace detail {
 
-/// Sees every recorded call of a thread (graph capture, profiling).
+/// Sees every call of a thread (graph capture, profiling, the search for NaN).
 class Tracer {
  public:
   virtual void operation(const Call& call, const Inputs& inputs, std::span<const Tensor> outputs) = 0;
+  /// A backward run calls a node's rule through this.
+  virtual void rule(Node& node, const Tensor* dys, Tensor* dxs) { node.run(node, dys, dxs); }
 
  protected:
   ~Tracer() = default;

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include <weft/tensor/codes.h>
 #include <weft/tensor/random.h>
@@ -44,7 +45,16 @@ Tensor reduce(Reduce op, const Tensor& x, std::span<const int> axes, bool keep);
 Tensor sum_to(const Tensor& x, const Shape& shape);
 Tensor argmax(const Tensor& x, int axis, bool keep);  ///< int64; the first of equals; NaN is largest
 Tensor argmin(const Tensor& x, int axis, bool keep);
+
+// ---- running results along one axis (float32 and bfloat16 are accumulated in double; sums and products of integers
+// are int64)
 Tensor cumsum(const Tensor& x, int axis);
+Tensor cumprod(const Tensor& x, int axis);
+Tensor logcumsumexp(const Tensor& x, int axis);
+/// Running maxima (minima) and in `places` where each was met: the last of equals; NaN stays once it was met.
+Tensor cumulative_extremum(const Tensor& x, int axis, bool largest, Tensor& places);
+/// y[i] = b[i] + a[i] * y[i - 1] (`reverse`: y[i + 1]), with 0 before the first. a and b: one shape, one floating type.
+Tensor recurrence(const Tensor& a, const Tensor& b, int axis, bool reverse);
 
 // ---- softmax family, along one axis
 Tensor softmax(const Tensor& x, int axis);
@@ -61,6 +71,28 @@ Tensor cross_entropy_rows(const Tensor& logits, const Tensor& target, const Tens
 /// d logits = scale[row] * weight[target] * (softmax - onehot(target)), 0 in ignored rows. scale is (N,) or one number.
 Tensor cross_entropy_rows_grad(const Tensor& scale, const Tensor& log_probabilities, const Tensor& target,
                                const Tensor& weight, std::int64_t ignore);
+
+/// What ctc_rows aligns with each sequence of the batch.
+struct CtcLabels {
+  std::vector<std::int64_t> labels;         ///< of all sequences, each in [0, classes)
+  std::vector<std::int64_t> begin, counts;  ///< where those of each sequence begin, how many they are
+  std::vector<std::int64_t> steps;          ///< how many steps of each sequence count
+  std::int64_t blank;
+};
+/// Losses (N,) -log P(labels) of log-probabilities (T, N, C), summed over all alignments; infinite where there is none.
+Tensor ctc_rows(const Tensor& log_probabilities, const CtcLabels& labels);
+/// dy[n] * (exp(log_probabilities) - the share of the paths that are at a class at a step), 0 beyond the steps that
+/// count, and where the loss is infinite when `zero_infinity`.
+Tensor ctc_rows_grad(const Tensor& dy, const Tensor& log_probabilities, const CtcLabels& labels, bool zero_infinity);
+/// Losses (N,) of multilabel_margin_loss; `slope` (N, C) receives their derivatives.
+Tensor multilabel_margin_rows(const Tensor& x, const Tensor& target, Tensor& slope);
+
+// ---- distances
+/// The p-distance of each row of a (..., n, k) to each row of b (..., m, k): (..., n, m). Equal leading axes, one
+/// floating type, p >= 0 or infinite.
+Tensor distances(const Tensor& a, const Tensor& b, double p);
+/// Its gradient to a; that to b comes with the roles exchanged and dy and y transposed.
+Tensor distances_grad(const Tensor& dy, const Tensor& y, const Tensor& a, const Tensor& b, double p);
 
 // ---- products
 /// a (..., n, k) times b (..., k, m), batch axes broadcast; 1-D operands as in NumPy's matmul. Any
@@ -99,8 +131,26 @@ void scatter(const char* op, const Tensor& dst, int axis, const Tensor& index, c
 void scatter_add(const Tensor& dst, int axis, const Tensor& index, const Tensor& src);
 /// The flat row-major positions of the true elements (int64).
 Tensor nonzero_flat(const Tensor& mask);
-/// Positions that would sort x along an axis (stable).
+
+// ---- order along one axis: equal values in the order of their places, NaN counts as the largest
+/// Positions that would sort x.
 Tensor argsort(const Tensor& x, int axis, bool descending);
+/// x sorted; `places` receives where each value stood.
+Tensor sort(const Tensor& x, int axis, bool descending, Tensor& places);
+/// The k largest (smallest) in order, 0 <= k <= size; `places` receives where each stood.
+Tensor topk(const Tensor& x, std::int64_t k, int axis, bool largest, Tensor& places);
+/// The k-th smallest, 1 <= k <= size, and its place; the axis stays with size 1.
+Tensor kthvalue(const Tensor& x, std::int64_t k, int axis, Tensor& places);
+/// The lower median, or the first NaN if there is one, and its place; the axis stays with size 1.
+Tensor median(const Tensor& x, int axis, Tensor& places);
+/// For each value how many of the ascending `sequence` are smaller (`right`: not larger), int64. sequence (n,), or
+/// (..., n) beside values (..., m); `sorter` (like sequence, int64, or undefined) puts it in order.
+Tensor searchsorted(const Tensor& sequence, const Tensor& values, bool right, const Tensor& sorter);
+/// How often each number 0, 1, ... stands in `ids` (n,), or in float64 the sum of its weights (n,) (or undefined). As
+/// many as `least`, or as the largest id needs. Throws ConfigError for a negative id.
+Tensor bincount(const Tensor& ids, const Tensor& weights, std::int64_t least);
+/// How many values lie in each of `bins` equal parts of [low, high], in x's type (float32 or float64).
+Tensor histogram(const Tensor& x, std::int64_t bins, double low, double high);
 
 // ---- random
 enum class Distribution : std::uint8_t { uniform, normal, bernoulli };
@@ -131,5 +181,8 @@ const char* level() noexcept;
 std::span<const char* const> available_levels() noexcept;
 /// Switches the level (for tests). Throws ConfigError for one that is not available.
 void set_level(const char* level);
+/// Whether oneDNN may be used where weft was built with it: yes, unless WEFT_ONEDNN is 0 in the environment.
+bool uses_onednn() noexcept;
+void use_onednn(bool on) noexcept;
 
 }  // namespace weft::kernels

@@ -98,7 +98,18 @@ const Level& active() {
   return *l;
 }
 
+std::atomic<bool>& onednn_allowed() noexcept {
+  static std::atomic<bool> on = [] {
+    const char* setting = std::getenv("WEFT_ONEDNN");
+    return !setting || std::strcmp(setting, "0") != 0;
+  }();
+  return on;
+}
+
 }  // namespace
+
+bool uses_onednn() noexcept { return onednn_allowed().load(std::memory_order_relaxed); }
+void use_onednn(bool on) noexcept { onednn_allowed().store(on, std::memory_order_relaxed); }
 
 std::atomic<const KernelTable*> current_table{nullptr};
 const KernelTable& choose_table() { return choose()->table; }

@@ -1,11 +1,6 @@
-#include <algorithm>
-#include <cmath>
-#include <numeric>
-#include <vector>
-
 #include <weft/tensor/dispatch.h>
 
-/// Joining, picking, scattering and sorting.
+/// Joining, picking and scattering.
 namespace weft::kernels {
 namespace {
 
@@ -459,52 +454,6 @@ Tensor nonzero_flat(const Tensor& mask) {
   for (Int i = 0, at = 0; at < count; ++i) {  // without a branch that depends on the numbers
     to[at] = i;
     at += m[i];
-  }
-  return y;
-}
-
-namespace {
-
-/// NaN is the largest of all.
-template <class T>
-bool before(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>) {
-    if (std::isnan(b)) return !std::isnan(a);
-    return a < b;
-  }
-  return a < b;
-}
-
-template <class T>
-void sort_rows(const Tensor& x, const Tensor& y, const Around& a, bool descending) {
-  const T* in = reinterpret_cast<const T*>(bytes(x));
-  Int* out = reinterpret_cast<Int*>(bytes(y));
-  parallel_for(a.before * a.behind, grain / (8 * a.along) + 1, [&](Int begin, Int end) {
-    std::vector<std::pair<T, Int>> row(static_cast<std::size_t>(a.along));
-    for (Int r = begin; r < end; ++r) {
-      const Int first = r / a.behind * a.along * a.behind + r % a.behind;
-      for (Int i = 0; i < a.along; ++i) row[static_cast<std::size_t>(i)] = {in[first + i * a.behind], i};
-      if (descending)
-        std::stable_sort(row.begin(), row.end(), [](const auto& p, const auto& q) { return before(q.first, p.first); });
-      else
-        std::stable_sort(row.begin(), row.end(), [](const auto& p, const auto& q) { return before(p.first, q.first); });
-      for (Int i = 0; i < a.along; ++i) out[first + i * a.behind] = row[static_cast<std::size_t>(i)].second;
-    }
-  });
-}
-
-}  // namespace
-
-Tensor argsort(const Tensor& x, int axis, bool descending) {
-  const int k = normalize_axis("argsort", axis, x.dim());
-  const Tensor dense = contiguous(cast(x, native(x.dtype())));
-  Tensor y = empty(x.shape(), DType::int64);
-  if (y.numel() == 0) return y;
-  const Around a = around(x.shape(), k);
-  switch (compute_of(dense.dtype())) {
-    case Compute::f32: sort_rows<float>(dense, y, a, descending); break;
-    case Compute::f64: sort_rows<double>(dense, y, a, descending); break;
-    case Compute::i64: sort_rows<Int>(dense, y, a, descending); break;
   }
   return y;
 }

@@ -47,7 +47,7 @@ void run_block(const Product& p, Int row, Int rows, Int column, Int columns) {
 /// The product on this thread alone.
 void run_single(const Product& p) {
 #ifdef WEFT_ONEDNN
-  if (p.compute == Compute::f32 && !is_deterministic() &&
+  if (p.compute == Compute::f32 && uses_onednn() && !is_deterministic() &&
       onednn::product({reinterpret_cast<float*>(p.c), p.ld_c, reinterpret_cast<const float*>(p.a.data), p.a.row,
                        p.a.column, reinterpret_cast<const float*>(p.b.data), p.b.row, p.b.column, p.m, p.n, p.k,
                        reinterpret_cast<const float*>(p.bias)}))
@@ -63,7 +63,7 @@ void run(const Product& p) {
     return;
   }
 #ifdef WEFT_ONEDNN
-  if (p.compute == Compute::f32 && !is_deterministic() &&
+  if (p.compute == Compute::f32 && uses_onednn() && !is_deterministic() &&
       onednn::product({reinterpret_cast<float*>(p.c), p.ld_c, reinterpret_cast<const float*>(p.a.data), p.a.row,
                        p.a.column, reinterpret_cast<const float*>(p.b.data), p.b.row, p.b.column, p.m, p.n, p.k,
                        reinterpret_cast<const float*>(p.bias)}))

@@ -2,6 +2,7 @@
 
 #include <new>
 
+#include <weft/tensor/error.h>
 #include <weft/tensor/pool.h>
 
 namespace weft {
@@ -37,7 +38,13 @@ Storage* Storage::allocate(std::size_t bytes) {
     s->destroy = destroy_inline;
     return s;
   }
-  void* data = pool::allocate(bytes);
+  void* data = nullptr;
+  try {
+    data = pool::allocate(bytes);
+  } catch (const std::bad_alloc&) {
+    throw Error(text("allocate: the system has no ", bytes,
+                     " bytes for a tensor\n  help: choose smaller sizes or a smaller batch"));
+  }
   auto* s = new (pool::allocate(header)) Storage;
   s->data = data;
   s->bytes = bytes;

@@ -346,41 +346,6 @@ Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& src) {
   return reshape(index_copy(flatten(wide), 0, places, first), wide.shape());
 }
 
-Tensor embedding(const Tensor& weight, const Tensor& numbers, std::int64_t padding) {
-  if (weight.dim() != 2)
-    throw ShapeError(text("embedding: the table is ", weight.shape(), ", not (entries, features)"));
-  const Tensor ids = as_index("embedding", numbers);
-  const std::int64_t rows = weight.shape()[0], width = weight.shape()[1];
-  if (padding < -1 || padding >= rows)
-    throw ConfigError(text("embedding: padding ", padding, " is not a row of a table of ", rows));
-  Shape shape = ids.shape();
-  shape.push_back(width);
-  const Tensor flat = reshape(ids, {ids.numel()});
-  return record(
-      {"embedding", {{"padding_idx", padding}}, saves::input(1)}, {weight, flat},
-      [&](const Inputs& in) { return reshape(kernels::index_select(in[0], 0, in[1]), shape); },
-      [=](const Saved& s, const Tensor& dy) {
-        Tensor rows_dy = reshape(dy, {s.input(1).numel(), width});
-        if (padding >= 0) rows_dy = where(unsqueeze(ne(s.input(1), padding), 1), rows_dy, detail::zero_of(dy));
-        return gradients(index_add(zeros({rows, width}, dy.dtype()), 0, s.input(1), rows_dy));
-      });
-}
-
-Tensor one_hot(const Tensor& numbers, std::int64_t classes) {
-  const Tensor ids = as_index("one_hot", numbers);
-  if (classes < 0) {
-    if (ids.numel() == 0)
-      throw ConfigError("one_hot: no ids to count the classes by\n  help: pass the number of classes");
-    classes = static_cast<std::int64_t>(amax(ids).item()) + 1;
-  }
-  const Tensor inside = kernels::reduce(kernels::Reduce::all, logical_and(ge(ids, 0), lt(ids, classes)), {}, false);
-  if (inside.item() == 0) {
-    for (const std::int64_t id : to_vector<std::int64_t>(ids))
-      if (id < 0 || id >= classes) throw ConfigError(text("one_hot: class ", id, " is not among ", classes));
-  }
-  return to(eq(unsqueeze(ids, -1), arange(0, static_cast<double>(classes))), DType::int64);
-}
-
 Tensor nonzero(const Tensor& mask) {
   if (mask.dim() != 1)
     throw ShapeError(text("nonzero: the mask is ", mask.shape(), "\n  help: pass one axis, as flatten(mask)"));

@@ -84,12 +84,6 @@ Tensor masked_select(const Tensor& x, const Tensor& mask);
 /// ShapeError when there are too few. Gradient: dy where it is false to x, the rest to the elements of src.
 Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& src);
 
-/// Rows of a table: weight (V, D), ids (...) -> (..., D). Gradient to weight: added up per row; rows of
-/// `padding` (-1: none) get none.
-Tensor embedding(const Tensor& weight, const Tensor& ids, std::int64_t padding = -1);
-/// 1 at the given class, else 0: ids (...) -> (..., classes), int64; classes -1: as many as the largest id needs.
-/// No gradient. Throws ConfigError for a class out of range.
-Tensor one_hot(const Tensor& ids, std::int64_t classes = -1);
 /// The places (K,) of the true elements of a 1-D mask (int64; no gradient).
 Tensor nonzero(const Tensor& mask);
 /// The places of the elements of x that are not zero: (K, rank), int64, in row-major order; no gradient.

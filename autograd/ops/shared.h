@@ -8,7 +8,13 @@
 #include <weft/tensor/kernels.h>
 
 /// What several families of operations share. Not for users.
+namespace weft {
+enum class Reduction;
+}
 namespace weft::detail {
+
+/// The losses of the single elements or rows brought together.
+Tensor reduced(const Tensor& losses, Reduction reduction);
 
 /// A gradient brought back to the shape and type of the input it belongs to.
 inline Tensor fit(const Tensor& dy, const Shape& shape, DType dtype) {
@@ -37,6 +43,14 @@ template <class Rule>
 Tensor record_unary(const Call& call, const Tensor& x, kernels::Unary op, Rule rule) {
   return record(
       call, {x}, [op](const Inputs& in) { return kernels::unary(op, in[0]); }, rule);
+}
+
+/// x, but at least `low`. Gradient: dy, also where x was raised: the bound guards a division and is no part of the
+/// function.
+inline Tensor raised(const Tensor& x, double low) {
+  return record(
+      {"raised", {{"low", low}}}, {x}, [low](const Inputs& in) { return kernels::clamp(in[0], low, __builtin_inf()); },
+      [](const Saved&, const Tensor& dy) { return dy; });
 }
 
 /// The fused first derivative op(dy, v) where nothing is recorded, else the same by `composite`,

@@ -5,8 +5,9 @@
 
 #include "cases.h"
 
-/// conformance DIR [--only TEXT] [--verbose]: runs every case of a folder of golden form (docs of tests/golden) whose
-/// id contains TEXT. A line per operation, then its first failures; the last line is "N passed, N failed, N skipped".
+/// conformance DIR [--only TEXT] [--verbose]: runs every case of a folder of golden form (tests/golden/README.md) whose
+/// id contains TEXT. A line per operation with its first failures, a line
+/// per suite; the last line is "N passed, N failed, N skipped".
 /// Without arguments DIR is WEFT_GOLDEN, and without that too the run is skipped: exit status 77.
 /// Exit status 1 if any failed, 2 for wrong usage or an unreadable folder.
 namespace weft::tests {
@@ -59,12 +60,19 @@ void print(const std::string& suite, const Scores& scores, bool verbose) {
 
 int run(const Options& options) {
   Score total;
-  const auto add = [&](const Scores& scores) {
+  const auto add = [&](const char* suite, const Scores& scores) {
+    Score sum;
     for (const auto& [name, score] : scores) {
-      total.passed += score.passed;
-      total.failed += score.failed;
-      total.skipped += score.skipped;
+      sum.passed += score.passed;
+      sum.failed += score.failed;
+      sum.skipped += score.skipped;
     }
+    if (!scores.empty())
+      std::cout << "suite " << suite << ": " << sum.passed << " passed, " << sum.failed << " failed, " << sum.skipped
+                << " skipped\n";
+    total.passed += sum.passed;
+    total.failed += sum.failed;
+    total.skipped += sum.skipped;
   };
   bool found = false;
   for (const Kind& kind : kinds) {
@@ -77,14 +85,14 @@ int run(const Options& options) {
       run_case(kind, suite, each, scores[subject(each, kind)]);
     }
     print(kind.file, scores, options.verbose);
-    add(scores);
+    add(kind.file, scores);
   }
   if (std::filesystem::exists(options.folder + "/bert")) {
     found = true;
     if (std::string("bert").find(options.only) != std::string::npos) {
       const Scores scores{{"bert", {.skipped = 1}}};
       print("bert", scores, options.verbose);
-      add(scores);
+      add("bert", scores);
     }
   }
   if (!found) {

@@ -332,34 +332,6 @@ const Family indexing{
                    {"x(3, 4), index(2, 3), 0",
                     "ShapeError: take_along_dim: shapes [1, 4] and [1, 3] do not broadcast: sizes 4 and 3 at axis 1\n"
                     "  help: make the sizes equal, or one of them 1"}}},
-    Record{.name = "embedding",
-           .torch = {"nn.functional.embedding(weight, input, padding_idx=None, max_norm=None, norm_type=2.0,"
-                     " scale_grad_by_freq=False, sparse=False)"},
-           .call =
-               [](const Args& a) {
-                 return embedding(a.tensor("weight"), a.tensor("input"),
-                                  a.has("padding_idx") ? a.integer("padding_idx") : -1);
-               },
-           .samples = {"x(6, 3), index(4, below=6)", "x(6, 3), index(2, 2, below=6)", "x(6, 3), index(below=6)",
-                       "x(6, 3), index(0)", "x(6, 3), tensor([5, 0], 'int32')"},
-           .errors = {{"x(3), index(2)", "ShapeError: embedding: the table is [3], not (entries, features)"},
-                      {"x(3, 2), x(2)",
-                       "DtypeError: embedding: the index is float64\n  help: convert it with to(index, DType::int64)"},
-                      {"x(3, 2), index(2), 5", "ConfigError: embedding: padding 5 is not a row of a table of 3"}}},
-    Record{.name = "embedding/padding",
-           .weft = "embedding(weight, input, padding)",
-           .call = [](const Args& a) { return embedding(a.tensor("weight"), a.tensor("input"), a.integer("padding")); },
-           .samples = {"x(6, 3), index(9, below=6), 2"},
-           .no_gradient = "the padding row's gradient is 0 by intent; the tests of the tape cover it"},
-    Record{.name = "one_hot",
-           .torch = {"nn.functional.one_hot(input, num_classes=-1)"},
-           .call = [](const Args& a) { return one_hot(a.tensor("input"), a.integer("num_classes")); },
-           .samples = {"index(5, below=4), 4", "index(2, 3, below=3)", "index(below=2), 3", "index(0), 3"},
-           .result = Result::int64,
-           .no_gradient = only_places,
-           .errors = {{"tensor([0, 4], 'int64'), 3", "ConfigError: one_hot: class 4 is not among 3"},
-                      {"index(0)",
-                       "ConfigError: one_hot: no ids to count the classes by\n  help: pass the number of classes"}}},
     Record{
         .name = "nonzero",
         .weft = "nonzero(input)",

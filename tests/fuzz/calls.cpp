@@ -1,0 +1,274 @@
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include <weft/autograd/grad.h>
+#include <weft/autograd/testing.h>
+#include <weft/tensor/kernels.h>
+
+#include <weft/tests/ops/record.h>
+#include "fuzz.h"
+
+namespace weft::tests {
+namespace {
+
+/// Decisions, read from bytes; zeros when they have run out.
+class Source {
+ public:
+  Source(const std::uint8_t* bytes, std::size_t count) : bytes_(bytes), count_(count) {}
+  std::int64_t below(std::int64_t n) {
+    std::int64_t v = byte();
+    if (n > 256) v = v * 256 + byte();
+    return v % n;
+  }
+  bool chance(int in) { return below(in) == 0; }
+  /// A seed for numbers that need not be decided one by one.
+  std::uint64_t seed() { return static_cast<std::uint64_t>(below(65536)); }
+
+ private:
+  std::uint8_t byte() { return at_ < count_ ? bytes_[at_++] : 0; }
+  const std::uint8_t* bytes_;
+  std::size_t count_, at_ = 0;
+};
+
+constexpr std::int64_t extremes[] = {std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::min(),
+                                     std::int64_t{1} << 40, -(std::int64_t{1} << 31), 1000};
+
+Tensor random_tensor(Source& s, const Shape& shape, DType type, bool nasty) {
+  Generator g{s.seed()};
+  std::vector<double> values(static_cast<std::size_t>(shape.product()));
+  const double special[] = {0, -0.0, 1, -1, HUGE_VAL, -HUGE_VAL, std::nan("")};
+  for (double& v : values) {
+    if (is_floating(type))
+      v = nasty && g.below(4) == 0 ? special[g.below(7)] : g.normal();
+    else
+      v = static_cast<double>(nasty && g.below(8) == 0 ? g.below(100) - 50
+                                                       : g.below(5) - (type == DType::uint8 ? 0 : 1));
+    if (type == DType::boolean) v = g.below(2) == 1;
+  }
+  return kernels::cast(from(values, shape), type);
+}
+
+Tensor mutated(Source& s, const Tensor& x) {
+  if (!x.defined()) return x;
+  Shape shape = x.shape();
+  const bool floating = is_floating(x.dtype());
+  switch (s.below(8)) {
+    case 0:  // an axis more
+      if (shape.size() < 5) shape.push_back(1 + s.below(3));
+      break;
+    case 1:  // an axis less
+      if (shape.size() > 0) {
+        Shape shorter;
+        for (int i = 1; i < shape.size(); ++i) shorter.push_back(shape[i]);
+        shape = shorter;
+      }
+      break;
+    case 2:  // another size
+    case 3:
+      if (shape.size() > 0) shape[static_cast<int>(s.below(shape.size()))] = s.below(5);
+      break;
+    case 4: {  // anything
+      shape = Shape();
+      for (std::int64_t rank = s.below(5); rank > 0; --rank) shape.push_back(s.below(4));
+      break;
+    }
+    default: break;
+  }
+  DType type = x.dtype() == DType::float64 && s.chance(2) ? DType::float32 : x.dtype();
+  if (s.chance(6)) type = static_cast<DType>(s.below(dtype_count));
+  // The numbers of the sample mean something (indices, probabilities): keep them where the shape stays.
+  Tensor y = shape == x.shape() && !s.chance(4) && (floating || !is_floating(type))
+                 ? kernels::cast(x, type)
+                 : random_tensor(s, shape, type, s.chance(4));
+  switch (s.below(6)) {
+    case 0: return testing::with_layout(y, testing::Layout::transposed);
+    case 1: return testing::with_layout(y, testing::Layout::gaps);
+    case 2: return testing::with_layout(y, testing::Layout::repeated);
+    default: return y;
+  }
+}
+
+void mutate(Source& s, Value& v, int depth = 0) {
+  if (auto* x = std::get_if<Tensor>(&v.is)) {
+    if (s.chance(20))
+      v = Value{};
+    else
+      *x = mutated(s, *x);
+  } else if (auto* n = std::get_if<std::int64_t>(&v.is)) {
+    const std::int64_t choice = s.below(8);
+    if (choice < 3) *n = s.below(9) - 4;
+    if (choice == 3) *n = extremes[s.below(5)];
+  } else if (auto* real = std::get_if<double>(&v.is)) {
+    const double values[] = {0, 1, -1, 0.5, 2, -2.5, HUGE_VAL, std::nan("")};
+    if (s.chance(3)) *real = values[s.below(8)];
+  } else if (auto* flag = std::get_if<bool>(&v.is)) {
+    if (s.chance(2)) *flag = !*flag;
+  } else if (auto* word = std::get_if<std::string>(&v.is)) {
+    const char* words[] = {"sum", "mean", "none", "max", "same", "valid", "no such word"};
+    if (s.chance(4)) *word = words[s.below(7)];
+  } else if (auto* list = std::get_if<Value::List>(&v.is)) {
+    if (s.chance(6) && !list->empty()) list->pop_back();
+    if (s.chance(6) && !list->empty() && list->size() < 6) list->push_back(list->back());
+    if (depth < 3)
+      for (Value& each : *list) mutate(s, each, depth + 1);
+  } else if (auto* slice = std::get_if<Slice>(&v.is)) {
+    if (s.chance(3)) slice->start = s.below(9) - 4;
+    if (s.chance(3)) slice->stop = s.below(9) - 4;
+    if (s.chance(3)) slice->step = s.below(5) - 1;
+  } else if (v.holds<std::monostate>()) {
+    if (s.chance(8)) v = Value{s.below(9) - 4};
+  }
+}
+
+std::string describe(const Value& v) {
+  if (const auto* x = std::get_if<Tensor>(&v.is)) {
+    if (!x->defined()) return "None";
+    std::string line = text(name(x->dtype()), x->shape(), " strides ");
+    for (int i = 0; i < x->dim(); ++i) line += text(i ? "," : "", x->strides()[i]);
+    if (x->numel() <= 12) {
+      line += " (";
+      for (const double each : to_vector<double>(*x)) line += text(each, ' ');
+      line += ")";
+    }
+    return line;
+  }
+  if (const auto* n = std::get_if<std::int64_t>(&v.is)) return text(*n);
+  if (const auto* real = std::get_if<double>(&v.is)) return text(*real, "(real)");
+  if (const auto* flag = std::get_if<bool>(&v.is)) return *flag ? "True" : "False";
+  if (const auto* word = std::get_if<std::string>(&v.is)) return "'" + *word + "'";
+  if (const auto* list = std::get_if<Value::List>(&v.is)) {
+    std::string line = "[";
+    for (const Value& each : *list) line += describe(each) + "; ";
+    return line + "]";
+  }
+  if (v.holds<Slice>()) return "slice";
+  return v.holds<Ellipsis>() ? "..." : "None";
+}
+
+std::string describe(const char* name, const CallText& call) {
+  std::string line = text(name, "(");
+  for (const Value& v : call.positional) line += describe(v) + ", ";
+  for (const auto& [key, v] : call.keywords) line += key + "=" + describe(v) + ", ";
+  return line + ")";
+}
+
+/// What a call came to: an error, or outputs and gradients.
+struct Trial {
+  std::string error, backward_error;
+  std::vector<Tensor> outputs, gradients;
+};
+
+Trial run(const Record& record, const Signature& signature, const CallText& call) {
+  Trial r;
+  std::vector<Tensor> leaves;
+  manual_seed(1);
+  try {
+    Args args(signature, call);
+    args.each_tensor([&](const std::string&, Tensor& x) {
+      if (!x.defined()) return;
+      const bool leaf = is_floating(x.dtype());
+      x = detach(x);
+      if (leaf) leaves.push_back(x.set_requires_grad());
+    });
+    r.outputs = record.call(args);
+  } catch (const Error& e) {
+    r.error = e.what();
+    return r;
+  }
+  std::vector<Tensor> from, cotangents;
+  for (const Tensor& y : r.outputs)
+    if (y.defined() && y.requires_grad()) {
+      from.push_back(y);
+      cotangents.push_back(ones(y.shape(), y.dtype()));
+    }
+  if (from.empty()) return r;
+  try {
+    backward(from, cotangents);
+    for (const Tensor& x : leaves) r.gradients.push_back(x.grad());
+  } catch (const Error& e) {
+    r.backward_error = e.what();
+  }
+  return r;
+}
+
+/// Empty when b agrees with a as far as their types can tell.
+std::string difference(const char* what, const std::vector<Tensor>& a, const std::vector<Tensor>& b, double looseness) {
+  if (a.size() != b.size()) return text(what, ": ", a.size(), " and ", b.size());
+  for (std::size_t k = 0; k < a.size(); ++k) {
+    if (a[k].defined() != b[k].defined()) return text(what, ' ', k, ": only one is defined");
+    if (!a[k].defined()) continue;
+    double largest = 1;
+    if (is_floating(a[k].dtype()))
+      for (const double v : to_vector<double>(detach(a[k])))
+        if (std::isfinite(v)) largest = std::max(largest, std::abs(v));
+    const double tolerance = looseness * (a[k].dtype() == DType::float64    ? 1e-9
+                                          : a[k].dtype() == DType::bfloat16 ? 2e-2
+                                                                            : 2e-5);
+    const testing::Report report = testing::allclose(
+        detach(b[k]), detach(a[k]), {.atol = tolerance * largest, .rtol = tolerance, .equal_nan = true});
+    if (!report) return text(what, ' ', k, ": ", report.message);
+  }
+  return {};
+}
+
+std::string compare(const Trial& a, const Trial& b, double looseness) {
+  if (a.error != b.error) return text("one says \"", a.error, "\", the other \"", b.error, "\"");
+  if (a.backward_error != b.backward_error)
+    return text("backward: one says \"", a.backward_error, "\", the other \"", b.backward_error, "\"");
+  const std::string values = difference("output", a.outputs, b.outputs, looseness);
+  return values.empty() ? difference("gradient", a.gradients, b.gradients, 10 * looseness) : values;
+}
+
+std::string current;
+
+}  // namespace
+
+const std::string& call_under_test() { return current; }
+
+std::string try_bytes(const std::uint8_t* bytes, std::size_t count, const std::string& only) {
+  static const std::vector<Record>& all = records();
+  static const std::vector<Signature> signatures = [] {
+    std::vector<Signature> s;
+    for (const Record& r : all) s.push_back(parse_signature(r.signature()));
+    return s;
+  }();
+  Source s(bytes, count);
+  auto which = static_cast<std::size_t>(s.below(65536)) % all.size();
+  if (!only.empty())
+    for (which = 0; which < all.size() && only != all[which].name; ++which) {
+    }
+  if (which == all.size()) return "there is no operation " + only;
+  const Record& record = all[which];
+  if (record.samples.empty()) return {};
+  CallText call = parse_arguments(
+      record.samples[static_cast<std::size_t>(s.below(static_cast<std::int64_t>(record.samples.size())))]);
+  const std::int64_t changes = 1 + s.below(3),
+                     values = static_cast<std::int64_t>(call.positional.size() + call.keywords.size());
+  for (std::int64_t i = 0; i < changes && values > 0; ++i) {
+    const auto at = static_cast<std::size_t>(s.below(values));
+    mutate(s, at < call.positional.size() ? call.positional[at] : call.keywords[at - call.positional.size()].second);
+  }
+  current = describe(record.name, call);
+
+  struct Restore {
+    std::string level = kernels::level();
+    bool onednn = kernels::uses_onednn();
+    ~Restore() {
+      kernels::set_level(level.c_str());
+      kernels::use_onednn(onednn);
+    }
+  } restore;
+  kernels::set_level(kernels::available_levels().front());
+  kernels::use_onednn(false);
+  const Trial plain = run(record, signatures[which], call);
+  for (const char* level : kernels::available_levels()) {
+    kernels::set_level(level);
+    kernels::use_onednn(true);
+    const std::string wrong = compare(plain, run(record, signatures[which], call), record.looseness);
+    if (!wrong.empty()) return text(current, " at ", level, ":\n  ", wrong);
+  }
+  return {};
+}
+
+}  // namespace weft::tests
