@@ -6,7 +6,9 @@
 #include <weft/autograd/ops/arithmetic.h>
 #include <weft/autograd/ops/comparison.h>
 #include <weft/autograd/ops/distance.h>
+#include <weft/autograd/ops/embedding.h>
 #include <weft/autograd/ops/indexing.h>
+#include <weft/autograd/ops/scatter.h>
 #include <weft/autograd/ops/shared.h>
 
 namespace weft {
