@@ -118,7 +118,8 @@ Tensor multilabel_soft_margin_loss(const Tensor& x, const Tensor& y, const Tenso
   if (!(x.shape() == y.shape()) || x.dim() == 0)
     throw ShapeError(text("multilabel_soft_margin_loss: x is ", x.shape(), ", y ", y.shape(),
                           "\n  help: pass two tensors (..., C)"));
-  Tensor losses = softplus(x) - x * y;
+  const auto [p, t] = detail::promoted(x, y);
+  Tensor losses = softplus(p) - p * t;
   if (weight.defined()) losses = losses * weight;
   return reduced(mean(losses, -1), reduction);
 }
