@@ -101,12 +101,21 @@ Tensor matmul(const Tensor& a, const Tensor& b);
 /// x (..., in) W^T (out, in) + bias (out,) (or undefined).
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 
-// ---- normalisation over the last `axes_count` axes / over channels
+// ---- normalisation over the last `axes_count` axes / over groups of channels
 /// y = (x - mean) * rstd * weight + bias; weight and bias may be undefined. mean and rstd: one per row.
 Tensor layer_norm(const Tensor& x, int axes_count, const Tensor& weight, const Tensor& bias, double eps, Tensor& mean,
                   Tensor& rstd);
 /// Gradients for the inputs that are asked for (others stay undefined).
 void layer_norm_grad(const Tensor& dy, const Tensor& x, int axes_count, const Tensor& mean, const Tensor& rstd,
+                     const Tensor& weight, Tensor* dx, Tensor* dweight, Tensor* dbias);
+/// y = x * rstd * weight, rstd = 1 / sqrt(mean(x^2) + eps); weight may be undefined. rstd: one per row.
+Tensor rms_norm(const Tensor& x, int axes_count, const Tensor& weight, double eps, Tensor& rstd);
+void rms_norm_grad(const Tensor& dy, const Tensor& x, int axes_count, const Tensor& rstd, const Tensor& weight,
+                   Tensor* dx, Tensor* dweight);
+/// x (N, C, ...): as layer_norm over each of the groups of channels; weight and bias (C,), mean and rstd (N, groups).
+Tensor group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight, const Tensor& bias, double eps,
+                  Tensor& mean, Tensor& rstd);
+void group_norm_grad(const Tensor& dy, const Tensor& x, std::int64_t groups, const Tensor& mean, const Tensor& rstd,
                      const Tensor& weight, Tensor* dx, Tensor* dweight, Tensor* dbias);
 
 // ---- moving data
