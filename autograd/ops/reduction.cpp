@@ -6,6 +6,7 @@
 #include <weft/autograd/ops/comparison.h>
 #include <weft/autograd/ops/indexing.h>
 #include <weft/autograd/ops/scan.h>
+#include <weft/autograd/ops/scatter.h>
 #include <weft/autograd/ops/shared.h>
 
 namespace weft {
