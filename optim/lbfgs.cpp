@@ -194,7 +194,7 @@ double Lbfgs::step(const Closure& closure) {
   };
   for (std::int64_t i = 0; i < options_.max_iter; ++i) {
     if (!std::isfinite(now.loss) || !all_finite(now.gradient))
-      throw GradError(text("lbfgs: the loss is ", now.loss, ", its gradient ",
+      throw GradError(text("lbfgs: the loss is ", std::isnan(now.loss) ? NAN : now.loss, ", its gradient ",
                            all_finite(now.gradient) ? "finite" : "not finite",
                            "\n  help: choose a smaller lr, or a line search"));
     remember(now.gradient);

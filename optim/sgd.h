@@ -38,13 +38,13 @@ struct AsgdOptions {
   void check() const;
 };
 /// Averaged stochastic gradient descent: parameter = (1 - lambd * eta) * parameter - eta * g with
-/// eta_t = lr / (1 + lambd * lr * t)^alpha, while averages() follows the mean of the parameters since step t0. Polyak
-/// and Juditsky (1992).
+/// eta_t = lr / (1 + lambd * lr * t)^alpha, while averages() follows the mean of what step
+/// t0 + 2 and later ones gave. Polyak and Juditsky (1992).
 class Asgd final : public PerParameter<AsgdOptions> {
  public:
   explicit Asgd(const std::vector<Tensor>& parameters, const AsgdOptions& options = {})
       : PerParameter("asgd", parameters, options) {}
-  /// The average of each parameter (the parameter itself until step t0), in the order of parameters(); undefined for
+  /// The average of each parameter (the parameter itself before), in the order of parameters(); undefined for
   /// one that never had a gradient.
   std::vector<Tensor> averages() const;
 
