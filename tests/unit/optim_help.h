@@ -46,7 +46,7 @@ inline std::vector<Solver> solvers(bool maximize = false) {
       solver<NAdam>("nadam", {.lr = 0.1, .maximize = maximize}),
       solver<RAdam>("radam", {.lr = 0.1, .maximize = maximize}),
       solver<Adagrad>("adagrad", {.lr = 1, .maximize = maximize}),
-      solver<Adadelta>("adadelta", {.lr = 10, .eps = 1e-4, .maximize = maximize}, 3000),
+      solver<Adadelta>("adadelta", {.lr = 1, .eps = 1e-2, .maximize = maximize}),
       solver<Rmsprop>("rmsprop", {.lr = 1e-3, .maximize = maximize}, 5000),
       solver<Rmsprop>("rmsprop, all", {.lr = 1e-4, .momentum = 0.9, .centered = true, .maximize = maximize}, 9000),
   };
