@@ -61,12 +61,9 @@ void Optimizer::add_parameters(const std::vector<Tensor>& parameters) {
   ++groups_;
 }
 
-Tensor Optimizer::gradient(const Tensor& parameter) const {
+Tensor Optimizer::gradient(const Tensor& parameter) {
   const Tensor g = parameter.grad();
-  if (!g.defined()) return g;
-  if (!(g.shape() == parameter.shape()))
-    throw ShapeError(text(name_, ": the gradient has shape ", g.shape(), ", the parameter ", parameter.shape()));
-  return kernels::cast(g, parameter.dtype());
+  return g.defined() ? kernels::cast(g, parameter.dtype()) : g;
 }
 
 const double& Optimizer::setting(Setting what, std::size_t group) const {

@@ -21,7 +21,7 @@ class Optimizer {
  public:
   Optimizer(const Optimizer&) = delete;
   virtual ~Optimizer() = default;
-  /// Moves every parameter that has a gradient. Throws ShapeError when a gradient has another shape.
+  /// Moves every parameter that has a gradient.
   virtual void step() = 0;
   /// Calls the closure, then step(); returns the loss. L-BFGS calls it several times.
   virtual double step(const Closure& closure);
@@ -57,7 +57,7 @@ class Optimizer {
   std::size_t group_of(std::size_t parameter) const noexcept { return group_of_[parameter]; }
   const char* name() const noexcept { return name_; }
   /// The gradient of a parameter in the parameter's type; undefined when there is none.
-  Tensor gradient(const Tensor& parameter) const;
+  static Tensor gradient(const Tensor& parameter);
 
   enum class Setting : std::uint8_t { lr, momentum };
   /// Where a group keeps a number that schedules may change; null when it has none of that kind.
@@ -114,8 +114,11 @@ class PerParameter : public Optimizer {
     options_.push_back(options);
     memories_.resize(this->parameters().size());
   }
-  /// The options of a group as they are now, the rate included. Throws std::out_of_range.
-  const Options& options(std::size_t group = 0) const { return options_.at(group); }
+  /// The options of a group as they are now, the rate included. Throws ConfigError for a group that there is not.
+  const Options& options(std::size_t group = 0) const {
+    lr(group);
+    return options_[group];
+  }
 
   using Optimizer::step;
   void step() override {

@@ -388,6 +388,7 @@ TEST_CASE("an optimiser says what is wrong with what it was given") {
   CHECK(error([&] { sgd.set_momentum(0, 0); }) ==
         "ConfigError: sgd: nesterov with momentum 0 and dampening 0\n  help: give it a momentum above 0 and no "
         "dampening");
+  CHECK(error([&] { sgd.options(3); }) == "ConfigError: sgd: there is no group 3, only 1");
   CHECK(sgd.lr() == 1e-3);
   CHECK(sgd.momentum() == 0.9);
   CHECK(error([&] { Adagrad({p}).momentum(); }) == "ConfigError: adagrad: there is no momentum");
