@@ -22,7 +22,7 @@ struct Kind {
   Runner run;
 };
 constexpr Kind kinds[] = {
-    {"ops", "op", run_operation},    {"modules", "module", nullptr}, {"graphs", "module", nullptr},
+    {"ops", "op", run_operation},    {"modules", "module", nullptr}, {"graphs", "module", run_graph},
     {"optim", "optimizer", nullptr}, {"metrics", "metric", nullptr},
 };
 
