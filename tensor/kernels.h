@@ -45,7 +45,16 @@ Tensor reduce(Reduce op, const Tensor& x, std::span<const int> axes, bool keep);
 Tensor sum_to(const Tensor& x, const Shape& shape);
 Tensor argmax(const Tensor& x, int axis, bool keep);  ///< int64; the first of equals; NaN is largest
 Tensor argmin(const Tensor& x, int axis, bool keep);
+
+// ---- running results along one axis (float32 and bfloat16 are accumulated in double; sums and products of integers
+// are int64)
 Tensor cumsum(const Tensor& x, int axis);
+Tensor cumprod(const Tensor& x, int axis);
+Tensor logcumsumexp(const Tensor& x, int axis);
+/// Running maxima (minima) and in `places` where each was met: the last of equals; NaN stays once it was met.
+Tensor cumulative_extremum(const Tensor& x, int axis, bool largest, Tensor& places);
+/// y[i] = b[i] + a[i] * y[i - 1] (`reverse`: y[i + 1]), with 0 before the first. a and b: one shape, one floating type.
+Tensor recurrence(const Tensor& a, const Tensor& b, int axis, bool reverse);
 
 // ---- softmax family, along one axis
 Tensor softmax(const Tensor& x, int axis);
@@ -92,12 +101,21 @@ Tensor matmul(const Tensor& a, const Tensor& b);
 /// x (..., in) W^T (out, in) + bias (out,) (or undefined).
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 
-// ---- normalisation over the last `axes_count` axes / over channels
+// ---- normalisation over the last `axes_count` axes / over groups of channels
 /// y = (x - mean) * rstd * weight + bias; weight and bias may be undefined. mean and rstd: one per row.
 Tensor layer_norm(const Tensor& x, int axes_count, const Tensor& weight, const Tensor& bias, double eps, Tensor& mean,
                   Tensor& rstd);
 /// Gradients for the inputs that are asked for (others stay undefined).
 void layer_norm_grad(const Tensor& dy, const Tensor& x, int axes_count, const Tensor& mean, const Tensor& rstd,
+                     const Tensor& weight, Tensor* dx, Tensor* dweight, Tensor* dbias);
+/// y = x * rstd * weight, rstd = 1 / sqrt(mean(x^2) + eps); weight may be undefined. rstd: one per row.
+Tensor rms_norm(const Tensor& x, int axes_count, const Tensor& weight, double eps, Tensor& rstd);
+void rms_norm_grad(const Tensor& dy, const Tensor& x, int axes_count, const Tensor& rstd, const Tensor& weight,
+                   Tensor* dx, Tensor* dweight);
+/// x (N, C, ...): as layer_norm over each of the groups of channels; weight and bias (C,), mean and rstd (N, groups).
+Tensor group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight, const Tensor& bias, double eps,
+                  Tensor& mean, Tensor& rstd);
+void group_norm_grad(const Tensor& dy, const Tensor& x, std::int64_t groups, const Tensor& mean, const Tensor& rstd,
                      const Tensor& weight, Tensor* dx, Tensor* dweight, Tensor* dbias);
 
 // ---- moving data
@@ -122,8 +140,26 @@ void scatter(const char* op, const Tensor& dst, int axis, const Tensor& index, c
 void scatter_add(const Tensor& dst, int axis, const Tensor& index, const Tensor& src);
 /// The flat row-major positions of the true elements (int64).
 Tensor nonzero_flat(const Tensor& mask);
-/// Positions that would sort x along an axis (stable).
+
+// ---- order along one axis: equal values in the order of their places, NaN counts as the largest
+/// Positions that would sort x.
 Tensor argsort(const Tensor& x, int axis, bool descending);
+/// x sorted; `places` receives where each value stood.
+Tensor sort(const Tensor& x, int axis, bool descending, Tensor& places);
+/// The k largest (smallest) in order, 0 <= k <= size; `places` receives where each stood.
+Tensor topk(const Tensor& x, std::int64_t k, int axis, bool largest, Tensor& places);
+/// The k-th smallest, 1 <= k <= size, and its place; the axis stays with size 1.
+Tensor kthvalue(const Tensor& x, std::int64_t k, int axis, Tensor& places);
+/// The lower median, or the first NaN if there is one, and its place; the axis stays with size 1.
+Tensor median(const Tensor& x, int axis, Tensor& places);
+/// For each value how many of the ascending `sequence` are smaller (`right`: not larger), int64. sequence (n,), or
+/// (..., n) beside values (..., m); `sorter` (like sequence, int64, or undefined) puts it in order.
+Tensor searchsorted(const Tensor& sequence, const Tensor& values, bool right, const Tensor& sorter);
+/// How often each number 0, 1, ... stands in `ids` (n,), or in float64 the sum of its weights (n,) (or undefined). As
+/// many as `least`, or as the largest id needs. Throws ConfigError for a negative id.
+Tensor bincount(const Tensor& ids, const Tensor& weights, std::int64_t least);
+/// How many values lie in each of `bins` equal parts of [low, high], in x's type (float32 or float64).
+Tensor histogram(const Tensor& x, std::int64_t bins, double low, double high);
 
 // ---- random
 enum class Distribution : std::uint8_t { uniform, normal, bernoulli };

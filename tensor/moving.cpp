@@ -1,11 +1,6 @@
-#include <algorithm>
-#include <cmath>
-#include <numeric>
-#include <vector>
-
 #include <weft/tensor/dispatch.h>
 
-/// Joining, picking, scattering and sorting.
+/// Joining, picking and scattering.
 namespace weft::kernels {
 namespace {
 
@@ -116,15 +111,6 @@ AddRows adder(DType type) {
       for (Int i = 0; i < n; ++i) out[i] = Added::apply(out[i], in[i]);
     };
   });
-}
-
-void copy_item(char* to, const char* from, Int size) {
-  switch (size) {
-    case 1: std::memcpy(to, from, 1); break;
-    case 2: std::memcpy(to, from, 2); break;
-    case 4: std::memcpy(to, from, 4); break;
-    default: std::memcpy(to, from, 8); break;
-  }
 }
 
 /// dst may be any view: work on a dense copy and put it back.
@@ -244,6 +230,16 @@ void pick(const Tensor& x, int axis, const Tensor& index, const Tensor& out) {
           [&](auto like) { lines.each<decltype(like)>([](const auto& from, auto& to) { to = from; }); });
 }
 
+/// The same places (K,), in each line of `shape` along the axis.
+Tensor for_each_line(const Tensor& places, const Shape& shape, int axis) {
+  Strides steps = Strides::filled(shape.size(), 0);
+  steps[axis] = 1;
+  return view_as(places, shape, steps);
+}
+
+/// Rows shorter than this are moved element by element.
+constexpr Int short_row = 8;
+
 /// Calls body(outer, first, n) for runs of n columns from `first`, so that each thread has columns of its own.
 template <class Body>
 void column_runs(const Around& a, Int count, Body&& body) {
@@ -304,10 +300,8 @@ Tensor index_select(const Tensor& x, int axis, const Tensor& index) {
   shape[k] = count;
   Tensor y = empty(shape, x.dtype());
   if (y.numel() == 0) return y;
-  if (!x.is_contiguous()) {  // each line along the axis has the same places
-    Strides steps = Strides::filled(x.dim(), 0);
-    steps[k] = 1;
-    pick(x, k, view_as(places, shape, steps), y);
+  if (!x.is_contiguous() || a.behind == 1) {
+    pick(x, k, for_each_line(places, shape, k), y);
     return y;
   }
   const char* from = bytes(x);
@@ -315,11 +309,7 @@ Tensor index_select(const Tensor& x, int axis, const Tensor& index) {
   parallel_for(a.before * count, 2 * grain / a.behind + 1, [&](Int begin, Int end) {
     for (Int i = begin; i < end; ++i) {
       const Int o = i / count, j = v[i - o * count];
-      const char* source = from + (o * a.along + (j < 0 ? j + a.along : j)) * row;
-      if (a.behind == 1)
-        copy_item(to + i * row, source, size);
-      else
-        std::memcpy(to + i * row, source, static_cast<std::size_t>(row));
+      std::memcpy(to + i * row, from + (o * a.along + (j < 0 ? j + a.along : j)) * row, static_cast<std::size_t>(row));
     }
   });
   return y;
@@ -347,6 +337,15 @@ void index_add(const Tensor& dst, int axis, const Tensor& index, const Tensor& s
   const Around a = around(dst.shape(), k);
   const Int* v = reinterpret_cast<const Int*>(bytes(places));
   const Int count = index.shape()[0], size = item_size(dst.dtype());
+  if (a.behind < short_row) {
+    bytes_to_write(dst);
+    const Lines lines(dst, from, for_each_line(places, from.shape(), k), k);
+    if (from.numel() != 0)
+      by_type(dst.dtype(), [&](auto like) {
+        lines.each<decltype(like)>([](auto& to, const auto& value) { to = Added::apply(to, value); });
+      });
+    return;
+  }
   const AddRows scalar_add = adder(dst.dtype());
   const bool floats = dst.dtype() == DType::float32 || dst.dtype() == DType::float64;
   const auto axpy = floats ? table().axpy[slot(compute_of(dst.dtype()))] : nullptr;
@@ -372,16 +371,20 @@ void index_copy(const char* op, const Tensor& dst, int axis, const Tensor& index
   const Around a = around(dst.shape(), k);
   const Int* v = reinterpret_cast<const Int*>(bytes(places));
   const Int count = index.shape()[0], size = item_size(dst.dtype());
+  if (a.behind < short_row) {
+    bytes_to_write(dst);
+    const Lines lines(dst, from, for_each_line(places, from.shape(), k), k);
+    if (from.numel() != 0)
+      by_size(size, [&](auto like) { lines.each<decltype(like)>([](auto& to, const auto& value) { to = value; }); });
+    return;
+  }
   change_dense(dst, [&](const Tensor& y) {
     column_runs(a, count, [&](Int o, Int first, Int n) {
       for (Int i = 0; i < count; ++i) {
         const Int j = v[i] < 0 ? v[i] + a.along : v[i];
         char* to = bytes(y) + ((o * a.along + j) * a.behind + first) * size;
         const char* row = bytes(from) + ((o * count + i) * a.behind + first) * size;
-        if (n == 1)
-          copy_item(to, row, size);
-        else
-          std::memcpy(to, row, static_cast<std::size_t>(n * size));
+        std::memcpy(to, row, static_cast<std::size_t>(n * size));
       }
     });
   });
@@ -390,16 +393,16 @@ void index_copy(const char* op, const Tensor& dst, int axis, const Tensor& index
 Tensor flat_places(const char* op, std::span<const Tensor> indices, const Shape& sizes) {
   Shape shape;
   for (const Tensor& index : indices) shape = broadcast(op, shape, index.shape());
-  Tensor y = zeros(shape, DType::int64);
+  Tensor y = empty(shape, DType::int64);
   Int* out = reinterpret_cast<Int*>(bytes(y));
   for (std::size_t i = 0; i < indices.size(); ++i) {
     const Int size = sizes[static_cast<int>(i)];
     const Tensor places = checked_index(op, indices[i]);
     checked_values(op, places, size);
-    const Tensor wide = empty(shape, DType::int64);
-    copy_into(wide, places);
+    Tensor wide = places;
+    if (!(places.shape() == shape)) copy_into(wide = empty(shape, DType::int64), places);
     const Int* v = reinterpret_cast<const Int*>(bytes(wide));
-    for (Int n = 0; n < y.numel(); ++n) out[n] = out[n] * size + (v[n] < 0 ? v[n] + size : v[n]);
+    for (Int n = 0; n < y.numel(); ++n) out[n] = (i ? out[n] * size : 0) + (v[n] < 0 ? v[n] + size : v[n]);
   }
   return y;
 }
@@ -448,53 +451,9 @@ Tensor nonzero_flat(const Tensor& mask) {
   for (Int i = 0; i < n; ++i) count += m[i];
   Tensor y = empty({count}, DType::int64);
   Int* to = reinterpret_cast<Int*>(bytes(y));
-  for (Int i = 0; i < n; ++i)
-    if (m[i]) *to++ = i;
-  return y;
-}
-
-namespace {
-
-/// NaN is the largest of all.
-template <class T>
-bool before(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>) {
-    if (std::isnan(b)) return !std::isnan(a);
-    return a < b;
-  }
-  return a < b;
-}
-
-template <class T>
-void sort_rows(const Tensor& x, const Tensor& y, const Around& a, bool descending) {
-  const T* in = reinterpret_cast<const T*>(bytes(x));
-  Int* out = reinterpret_cast<Int*>(bytes(y));
-  parallel_for(a.before * a.behind, grain / (8 * a.along) + 1, [&](Int begin, Int end) {
-    std::vector<std::pair<T, Int>> row(static_cast<std::size_t>(a.along));
-    for (Int r = begin; r < end; ++r) {
-      const Int first = r / a.behind * a.along * a.behind + r % a.behind;
-      for (Int i = 0; i < a.along; ++i) row[static_cast<std::size_t>(i)] = {in[first + i * a.behind], i};
-      if (descending)
-        std::stable_sort(row.begin(), row.end(), [](const auto& p, const auto& q) { return before(q.first, p.first); });
-      else
-        std::stable_sort(row.begin(), row.end(), [](const auto& p, const auto& q) { return before(p.first, q.first); });
-      for (Int i = 0; i < a.along; ++i) out[first + i * a.behind] = row[static_cast<std::size_t>(i)].second;
-    }
-  });
-}
-
-}  // namespace
-
-Tensor argsort(const Tensor& x, int axis, bool descending) {
-  const int k = normalize_axis("argsort", axis, x.dim());
-  const Tensor dense = contiguous(cast(x, native(x.dtype())));
-  Tensor y = empty(x.shape(), DType::int64);
-  if (y.numel() == 0) return y;
-  const Around a = around(x.shape(), k);
-  switch (compute_of(dense.dtype())) {
-    case Compute::f32: sort_rows<float>(dense, y, a, descending); break;
-    case Compute::f64: sort_rows<double>(dense, y, a, descending); break;
-    case Compute::i64: sort_rows<Int>(dense, y, a, descending); break;
+  for (Int i = 0, at = 0; at < count; ++i) {  // without a branch that depends on the numbers
+    to[at] = i;
+    at += m[i];
   }
   return y;
 }

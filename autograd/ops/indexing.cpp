@@ -16,11 +16,9 @@ Tensor checked_mask(const char* op, const Tensor& mask) {
   return mask;
 }
 
-/// One tensor of places for each axis of a mask.
-std::vector<Tensor> places_of(const Tensor& mask) { return unbind(argwhere(mask), 1); }
-
 /// An index in two steps: numbers, slices and new axes give a view of x; tensors choose along axes of this view.
 struct Plan {
+  Tensor x;  // the axes of each mask joined to one
   std::vector<IndexEntry> basic;
   std::vector<int> axes;
   std::vector<Tensor> places;  // int64, one for each of the axes
@@ -37,11 +35,12 @@ Plan make_plan(const char* op, const Tensor& x, const std::vector<IndexEntry>& e
   if (named > x.dim()) throw ShapeError(text(op, ": ", named, " axes are indexed, x ", x.shape(), " has ", x.dim()));
 
   Plan plan;
-  int from = 0, to = 0;  // the next axis of x and of the view
+  plan.x = x;
+  int from = 0, to = 0, joined = 0;  // the next axis of plan.x and of the view; x has `joined` axes more before it
   const auto integer = [&](std::int64_t i) {
-    const std::int64_t n = x.shape()[from];
+    const std::int64_t n = plan.x.shape()[from];
     if (i < -n || i >= n)
-      throw ConfigError(text(op, ": index ", i, " is out of range for axis ", from, " of size ", n));
+      throw ConfigError(text(op, ": index ", i, " is out of range for axis ", from + joined, " of size ", n));
     plan.basic.emplace_back(i);
     ++from;
   };
@@ -73,18 +72,18 @@ Plan make_plan(const char* op, const Tensor& x, const std::vector<IndexEntry>& e
         whole(1);
       }
     } else if (t->dim() == 0) {
-      choose(places_of(reshape(*t, {1}))[0]);
+      choose(kernels::nonzero_flat(reshape(*t, {1})));
       plan.basic.emplace_back(newaxis);
       ++to;
     } else {
       for (int axis = 0; axis < t->dim(); ++axis)
-        if (t->shape()[axis] != x.shape()[from + axis])
+        if (t->shape()[axis] != plan.x.shape()[from + axis])
           throw ShapeError(
-              text(op, ": the mask ", t->shape(), " does not fit axis ", from + axis, " of x ", x.shape()));
-      for (const Tensor& places : places_of(*t)) {
-        choose(places);
-        whole(1);
-      }
+              text(op, ": the mask ", t->shape(), " does not fit axis ", from + joined + axis, " of x ", x.shape()));
+      plan.x = flatten(plan.x, from, from + t->dim() - 1);
+      joined += t->dim() - 1;
+      choose(kernels::nonzero_flat(*t));
+      whole(1);
     }
   }
   return plan;
@@ -189,7 +188,7 @@ Tensor masked_places(const char* op, Tensor& x, const Tensor& mask) {
 
 Tensor index(const Tensor& x, const std::vector<IndexEntry>& entries) {
   const Plan plan = make_plan("index", x, entries);
-  const Tensor view = basic_view(x, plan.basic);
+  const Tensor view = basic_view(plan.x, plan.basic);
   if (plan.axes.empty()) return view;
   const Rows rows = rows_of("index", view, plan);
   return reshape(index_select(rows.flat, rows.axis, rows.places), rows.shape);
@@ -197,7 +196,7 @@ Tensor index(const Tensor& x, const std::vector<IndexEntry>& entries) {
 
 Tensor index_put(const Tensor& x, const std::vector<IndexEntry>& entries, const Tensor& values, bool accumulate) {
   const Plan plan = make_plan("index_put", x, entries);
-  const Tensor fitting = detail::values_for("index_put", values, x.dtype()), view = basic_view(x, plan.basic);
+  const Tensor fitting = detail::values_for("index_put", values, x.dtype()), view = basic_view(plan.x, plan.basic);
   Tensor part;
   if (plan.axes.empty()) {
     part = spread("index_put", fitting, view.shape());
@@ -218,9 +217,9 @@ Tensor index_put(const Tensor& x, const std::vector<IndexEntry>& entries, const 
   }
   for (const IndexEntry& e : plan.basic) {
     const auto* s = e.get<Slice>();
-    if (!s || s->start || s->stop || s->step != 1) return replace(x, plan.basic, part);
+    if (!s || s->start || s->stop || s->step != 1) return reshape(replace(plan.x, plan.basic, part), x.shape());
   }
-  return plan.axes.empty() ? copy(part) : contiguous(part);
+  return plan.axes.empty() ? copy(part) : reshape(contiguous(part), x.shape());
 }
 
 Tensor index_select(const Tensor& x, int axis, const Tensor& places) {
@@ -343,7 +342,7 @@ Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& src) {
   if (src.numel() < places.numel())
     throw ShapeError(text("masked_scatter: the mask has ", places.numel(), " true elements, the source ", src.shape(),
                           " only ", src.numel()));
-  const Tensor first = slice(flatten(src), 0, 0, places.numel());
+  const Tensor first = slice(flatten(detail::values_for("masked_scatter", src, x.dtype())), 0, 0, places.numel());
   return reshape(index_copy(flatten(wide), 0, places, first), wide.shape());
 }
 

@@ -12,6 +12,9 @@
 namespace weft {
 namespace {
 
+/// As many outputs as one node of the tape can have; what is cut into more parts gets a node for each.
+constexpr std::size_t most_outputs = 65535;
+
 /// Strides under which `x` shows its elements in row-major order of `shape`, if there are any:
 /// each run of axes that is dense in itself can be cut anew, nothing can straddle two runs.
 bool strides_for(const Tensor& x, const Shape& shape, Strides& strides) {
@@ -441,6 +444,15 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& size
   if (x.dim() == 0 || total != x.shape()[k])
     throw ShapeError(text("split: the sizes add up to ", total, ", axis ", k, " of shape ", x.shape(), " does not"));
   if (sizes.empty()) return {};
+  if (sizes.size() > most_outputs) {
+    std::vector<Tensor> parts;
+    std::int64_t at = 0;
+    for (const std::int64_t n : sizes) {
+      parts.push_back(slice(x, k, at, at + n));
+      at += n;
+    }
+    return parts;
+  }
   const Dims attribute = sizes.size() <= Dims::max_rank ? Dims(std::span(sizes)) : Dims();
   return record(
       {"split", {{"axis", k}, {"sizes", attribute}}}, {x},
@@ -502,7 +514,13 @@ std::vector<Tensor> tensor_split(const Tensor& x, const std::vector<std::int64_t
 std::vector<Tensor> unbind(const Tensor& x, int axis) {
   const int k = normalize_axis("unbind", axis, x.dim());
   if (x.dim() == 0) throw ShapeError("unbind: a tensor of rank 0 has no axis to cut");
-  if (x.shape()[k] == 0) return {};
+  const std::int64_t n = x.shape()[k];
+  if (n == 0) return {};
+  if (n > static_cast<std::int64_t>(most_outputs)) {
+    std::vector<Tensor> parts;
+    for (std::int64_t i = 0; i < n; ++i) parts.push_back(select(x, k, i));
+    return parts;
+  }
   Shape part = x.shape();
   part.erase(k);
   return record(
@@ -511,7 +529,7 @@ std::vector<Tensor> unbind(const Tensor& x, int axis) {
         Strides strides = in[0].strides();
         strides.erase(k);
         std::vector<Tensor> parts;
-        for (std::int64_t i = 0; i < in[0].shape()[k]; ++i)
+        for (std::int64_t i = 0; i < n; ++i)
           parts.push_back(view_as(in[0], part, strides, part.product() ? i * in[0].strides()[k] : 0));
         return parts;
       },

@@ -443,7 +443,10 @@ const Family masks{
               return from(y, shape);
             },
         .types = {DType::bfloat16, DType::int64},
-        .errors = {{"x(3), tensor([1, 0, 1], 'bool'), x(1)",
+        .errors = {{"index(3), mask(3), x(3)",
+                    "DtypeError: masked_scatter: float64 values do not fit into a tensor of int64\n"
+                    "  help: convert one of the two with to"},
+                   {"x(3), tensor([1, 0, 1], 'bool'), x(1)",
                     "ShapeError: masked_scatter: the mask has 2 true elements, the source [1] only 1"}}},
 };
 
@@ -511,6 +514,21 @@ const Family expressions{
                     "  help: make the sizes equal, or one of them 1"},
                    {"x(3), x(3)",
                     "DtypeError: index: the index is float64\n  help: convert it with to(index, DType::int64)"}}},
+    Record{.name = "index/in code",
+           .weft = "index(input, places)",
+           .call =
+               [](const Args& a) {
+                 return index(a.tensor("input"),
+                              {newaxis, weft::Slice{1, 3}, ellipsis, -1, a.tensor("places"), weft::Slice{.step = 2}});
+               },
+           .samples = {"x(3, 2, 4, 3, 5), index(2, below=3)"},
+           .reference =
+               [](const Args& a) {
+                 Tensor y = picked(a.tensor("input"), 3, to_vector<std::int64_t>(a.tensor("places")));
+                 y = picked(picked(picked(y, 0, {1, 2}), 2, {3}), 4, {0, 2, 4});
+                 return reshape(y, {1, 2, 2, 2, 3});
+               },
+           .types = {DType::int64}},
     Record{
         .name = "index_put",
         .torch = {"index_put(input, indices, values, accumulate=False)"},
