@@ -76,6 +76,14 @@ Tensor unfold_grad(const Tensor& dy, const Shape& shape, int axis, std::int64_t 
       [=](const Saved&, const Tensor& d) { return unfold(d, axis, size, step); });
 }
 
+/// n * times, or an error for what no memory holds.
+std::int64_t grown(const char* op, std::int64_t n, std::int64_t times) {
+  std::int64_t product = 0;
+  if (__builtin_mul_overflow(n, times, &product) || product > std::int64_t{1} << 48)
+    throw ShapeError(text(op, ": ", n, " elements ", times, " times are too many"));
+  return product;
+}
+
 Tensor triangle(const char* name, const Tensor& x, std::int64_t offset, bool upper) {
   if (x.dim() < 2) throw ShapeError(text(name, ": x ", x.shape(), " has fewer than two axes"));
   return record(
@@ -156,7 +164,8 @@ Tensor repeat(const Tensor& x, const std::vector<std::int64_t>& times) {
     if (n == 1) continue;
     std::int64_t before = 1, behind = 1;
     for (int i = 0; i < rank; ++i) (i < axis ? before : behind) *= shape[i];
-    shape[axis] *= n;
+    grown("repeat", y.numel(), n);
+    shape[axis] = grown("repeat", shape[axis], n);
     y = reshape(expand(reshape(y, {before, 1, behind}), {before, n, behind}), shape);
   }
   return y;
@@ -176,7 +185,8 @@ Tensor repeat_interleave(const Tensor& x, std::int64_t times, std::optional<int>
   Shape shape = line.shape();
   std::int64_t before = 1, behind = 1;
   for (int i = 0; i < line.dim(); ++i) (i <= k ? before : behind) *= shape[i];
-  shape[k] *= times;
+  grown("repeat_interleave", line.numel(), times);
+  shape[k] = grown("repeat_interleave", shape[k], times);
   return reshape(expand(reshape(line, {before, 1, behind}), {before, times, behind}), shape);
 }
 
@@ -190,13 +200,17 @@ Tensor repeat_interleave(const Tensor& x, const Tensor& times, std::optional<int
   const auto n = static_cast<std::size_t>(line.shape()[k]);
   if (each.size() != n && each.size() != 1)
     throw ShapeError(text("repeat_interleave: ", each.size(), " numbers for axis ", k, " of shape ", line.shape()));
-  std::vector<std::int64_t> places;
+  std::int64_t total = 0;
   for (std::size_t i = 0; i < n; ++i) {
     const std::int64_t count = each[each.size() == 1 ? 0 : i];
     if (count < 0) throw ConfigError(text("repeat_interleave: an element cannot be repeated ", count, " times"));
-    places.insert(places.end(), static_cast<std::size_t>(count), static_cast<std::int64_t>(i));
+    total += grown("repeat_interleave", 1, count);
   }
-  return index_select(line, k, from(places));
+  Tensor places = empty({total}, DType::int64);
+  auto* next = places.mutable_data<std::int64_t>();
+  for (std::size_t i = 0; i < n; ++i)
+    next = std::fill_n(next, each[each.size() == 1 ? 0 : i], static_cast<std::int64_t>(i));
+  return index_select(line, k, places);
 }
 
 Tensor unfold(const Tensor& x, int axis, std::int64_t size, std::int64_t step) {
@@ -290,15 +304,25 @@ Tensor cartesian_prod(const std::vector<Tensor>& parts) {
   return stack(columns, 1);
 }
 
+/// Elements that combinations lists at most.
+constexpr double most_choices = 1 << 28;
+
 Tensor combinations(const Tensor& x, int r, bool with_replacement) {
   if (x.dim() != 1) throw ShapeError(text("combinations: x ", x.shape(), " is not one axis"));
   if (r < 0) throw ConfigError(text("combinations: choices of ", r, " elements"));
   if (r == 0) return slice(x, 0, 0, 0);
   const std::int64_t n = x.numel(), step = with_replacement ? 0 : 1;
+  if (n == 0 || (r > n && !with_replacement)) return reshape(slice(x, 0, 0, 0), {0, r});
+  double elements = r;  // times the number of choices, n over r
+  const std::int64_t least = std::min<std::int64_t>(r, with_replacement ? n - 1 : n - r);
+  for (std::int64_t i = 0; i < least && elements <= most_choices; ++i)
+    elements *= static_cast<double>(n + (with_replacement ? r - 1 : 0) - i) / static_cast<double>(i + 1);
+  if (elements > most_choices)
+    throw ShapeError(text("combinations: the choices of ", r, " of ", n, " elements are too many"));
   const std::size_t count = static_cast<std::size_t>(r);
   std::vector<std::int64_t> choice, places;
   for (std::int64_t i = 0; i < r; ++i) choice.push_back(i * step);
-  bool more = n > choice.back();
+  bool more = true;
   while (more) {
     places.insert(places.end(), choice.begin(), choice.end());
     more = false;

@@ -14,6 +14,8 @@ namespace {
 
 /// As many outputs as one node of the tape can have; what is cut into more parts gets a node for each.
 constexpr std::size_t most_outputs = 65535;
+/// Parts may be empty, so that their number is not bounded by the tensor's size.
+constexpr std::int64_t most_parts = 1 << 24;
 
 /// Strides under which `x` shows its elements in row-major order of `shape`, if there are any:
 /// each run of axes that is dense in itself can be cut anew, nothing can straddle two runs.
@@ -279,14 +281,15 @@ Tensor unflatten(const Tensor& x, int axis, const Shape& sizes) {
   Shape filled = sizes;
   int free = -1;
   std::int64_t known = 1;
+  bool sane = true;
   for (int i = 0; i < sizes.size(); ++i)
     if (sizes[i] == -1 && free < 0)
       free = i;
     else
-      known *= sizes[i];
+      sane &= !__builtin_mul_overflow(known, sizes[i], &known) && sizes[i] <= std::int64_t{1} << 48;
   const std::int64_t n = x.shape()[k];
   if (free >= 0 && known > 0 && n % known == 0) known *= filled[free] = n / known;
-  bool fits = known == n && !sizes.empty();
+  bool fits = sane && known == n && !sizes.empty();
   for (const std::int64_t size : filled) fits &= size >= 0;
   if (!fits) throw ShapeError(text("unflatten: axis ", k, " of shape ", x.shape(), " does not divide into ", sizes));
   Shape shape;
@@ -304,15 +307,19 @@ Tensor atleast_3d(const Tensor& x) { return x.dim() < 3 ? unsqueeze(atleast_2d(x
 Tensor as_strided(const Tensor& x, const Shape& shape, const Strides& strides, std::int64_t offset) {
   if (shape.size() != strides.size())
     throw ShapeError(text("as_strided: shape ", shape, " and strides ", strides, " differ in length"));
-  std::int64_t last = offset;
+  std::int64_t last = offset, count = 1;
+  bool countable = true;
   for (int i = 0; i < shape.size(); ++i) {
     if (shape[i] < 0) throw ShapeError(text("as_strided: size ", shape[i], " in ", shape, " is negative"));
     if (strides[i] < 0) throw ConfigError(text("as_strided: stride ", strides[i], " in ", strides, " is negative"));
+    countable &= !__builtin_mul_overflow(count, std::max<std::int64_t>(shape[i], 1), &count);
     std::int64_t reach = 0;
     if (shape[i] > 0 &&
         (__builtin_mul_overflow(shape[i] - 1, strides[i], &reach) || __builtin_add_overflow(last, reach, &last)))
       last = std::numeric_limits<std::int64_t>::max();
   }
+  if (!countable || count > std::int64_t{1} << 48)
+    throw ShapeError(text("as_strided: shape ", shape, " has too many elements"));
   const bool nothing = shape.product() == 0;
   if (offset < 0 || (!nothing && last >= x.numel()))
     throw ShapeError(text("as_strided: shape ", shape, " with strides ", strides, " from ", offset,
@@ -479,8 +486,9 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& size
 std::vector<Tensor> chunk(const Tensor& x, std::int64_t chunks, int axis) {
   const int k = normalize_axis("chunk", axis, x.dim());
   if (chunks < 1) throw ConfigError(text("chunk: ", chunks, " parts\n  help: ask for 1 or more"));
+  if (chunks > most_parts) throw ConfigError(text("chunk: ", chunks, " parts are more than ", most_parts));
   if (x.dim() == 0) throw ShapeError("chunk: a tensor of rank 0 has no axis to cut");
-  const std::int64_t n = x.shape()[k], each = (n + chunks - 1) / chunks;
+  const std::int64_t n = x.shape()[k], each = n == 0 ? 0 : (n - 1) / chunks + 1;
   std::vector<std::int64_t> sizes;
   for (std::int64_t at = 0; at < n; at += each) sizes.push_back(std::min(each, n - at));
   if (n == 0) sizes.assign(static_cast<std::size_t>(chunks), 0);
@@ -490,6 +498,7 @@ std::vector<Tensor> chunk(const Tensor& x, std::int64_t chunks, int axis) {
 std::vector<Tensor> tensor_split(const Tensor& x, std::int64_t sections, int axis) {
   const int k = normalize_axis("tensor_split", axis, x.dim());
   if (sections < 1) throw ConfigError(text("tensor_split: ", sections, " parts\n  help: ask for 1 or more"));
+  if (sections > most_parts) throw ConfigError(text("tensor_split: ", sections, " parts are more than ", most_parts));
   if (x.dim() == 0) throw ShapeError("tensor_split: a tensor of rank 0 has no axis to cut");
   const std::int64_t each = x.shape()[k] / sections, larger = x.shape()[k] % sections;
   std::vector<std::int64_t> sizes;

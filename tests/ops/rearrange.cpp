@@ -151,7 +151,8 @@ const Family turns{
            .call =
                [](const Args& a) {
                  const std::vector<int> axes = a.axes("dims");
-                 return rot90(a.tensor("input"), a.axis("k"), axes.at(0), axes.at(1));
+                 if (axes.size() != 2) throw ConfigError("rot90: it takes two axes");
+                 return rot90(a.tensor("input"), a.axis("k"), axes[0], axes[1]);
                },
            .samples = {"x(2, 3)", "x(2, 3), 2", "x(2, 3), -1", "x(2, 3, 4), 5, [1, 2]", "x(2, 3, 4), -4, [0, -1]",
                        "x(2, 3), 1, [1, 0]", "x(0, 3)"},
@@ -178,6 +179,7 @@ const Family repetitions{
         .reference = repeated,
         .types = {DType::bfloat16, DType::int64},
         .errors = {{"x(2, 3), [2]", "ShapeError: repeat: 1 numbers for 2 axes\n  help: use tile, or give one per axis"},
+                   {"x(2), [1000000000000000]", "ShapeError: repeat: 2 elements 1000000000000000 times are too many"},
                    {"x(2), [-1]", "ConfigError: repeat: an axis cannot be repeated -1 times"}}},
     Record{.name = "tile",
            .torch = {"tile(input, *dims)"},
@@ -438,6 +440,7 @@ const Family grids{
         },
         .types = {DType::int64},
         .errors = {{"x(2, 2)", "ShapeError: combinations: x [2, 2] is not one axis"},
+                   {"x(60), 30", "ShapeError: combinations: the choices of 30 of 60 elements are too many"},
                    {"x(2), -1", "ConfigError: combinations: choices of -1 elements"}}},
 };
 

@@ -13,6 +13,7 @@ Outputs parts(const Args& a) {
   if (a.is_list("split_size_or_sections")) return split(x, a.integers("split_size_or_sections"), axis);
   std::vector<std::int64_t> sizes;
   const std::int64_t n = x.size(axis), each = a.integer("split_size_or_sections");
+  if (each < 1) throw ConfigError(text("split: parts of ", each, " elements"));
   for (std::int64_t at = 0; at < n; at += each) sizes.push_back(std::min(each, n - at));
   return split(x, sizes, axis);
 }
@@ -170,6 +171,8 @@ const Family views{
             },
         .types = {DType::bfloat16, DType::int64},
         .errors = {{"x(3), [2], [1, 1]", "ShapeError: as_strided: shape [2] and strides [1, 1] differ in length"},
+                   {"x(3), [4000000000, 4000000000], [0, 0]",
+                    "ShapeError: as_strided: shape [4000000000, 4000000000] has too many elements"},
                    {"x(3), [-2], [1]", "ShapeError: as_strided: size -2 in [-2] is negative"},
                    {"x(3), [2], [-1], 2", "ConfigError: as_strided: stride -1 in [-1] is negative"},
                    {"x(2, 3), [2, 2], [4, 1], 1",
@@ -343,7 +346,8 @@ const Family joins{
                             [&](std::int64_t i) { return std::min(each, n - i * each); });
                },
            .types = {DType::int64},
-           .errors = {{"x(5), 0", "ConfigError: chunk: 0 parts\n  help: ask for 1 or more"},
+           .errors = {{"x(0), 16777217", "ConfigError: chunk: 16777217 parts are more than 16777216"},
+                      {"x(5), 0", "ConfigError: chunk: 0 parts\n  help: ask for 1 or more"},
                       {"x(), 1", "ShapeError: chunk: a tensor of rank 0 has no axis to cut"}}},
     Record{.name = "tensor_split",
            .torch = {"tensor_split(input, indices_or_sections, dim=0)"},
@@ -357,7 +361,8 @@ const Family joins{
            },
            .samples = {"x(7, 3), 3", "x(3, 7), [2, 5], 1", "x(5), [3, 1, -1, 9]", "x(2), 3", "x(0, 2), 2", "x(3), []"},
            .types = {DType::int64},
-           .errors = {{"x(5), 0", "ConfigError: tensor_split: 0 parts\n  help: ask for 1 or more"},
+           .errors = {{"x(5), 16777217", "ConfigError: tensor_split: 16777217 parts are more than 16777216"},
+                      {"x(5), 0", "ConfigError: tensor_split: 0 parts\n  help: ask for 1 or more"},
                       {"x(), [1]", "ShapeError: tensor_split: a tensor of rank 0 has no axis to cut"},
                       {"x(), 1", "ShapeError: tensor_split: a tensor of rank 0 has no axis to cut"}}},
     Record{.name = "tensor_split/sections",
