@@ -23,4 +23,5 @@
 #include <weft/autograd/ops/scatter.h>
 #include <weft/autograd/ops/shape.h>
 #include <weft/autograd/ops/sorting.h>
+#include <weft/autograd/ops/sparse.h>
 #include <weft/autograd/ops/statistics.h>
