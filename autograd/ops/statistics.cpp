@@ -52,7 +52,8 @@ Tensor cov(const Tensor& x, const CovOptions& options) {
   const Tensor &f = options.fweights, &a = options.aweights;
   if (f.defined()) check_weights("fweights", f, true, n);
   if (a.defined()) check_weights("aweights", a, false, n);
-  const DType type = is_floating(x.dtype()) ? x.dtype() : DType::float32;
+  DType type = a.defined() ? promote(x.dtype(), a.dtype()) : x.dtype();
+  if (!is_floating(type)) type = DType::float32;
   const Tensor v = to(rows, type);
   const double correction = static_cast<double>(options.correction);
 

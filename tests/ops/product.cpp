@@ -245,8 +245,9 @@ const Family products{
                  if (!a.is_list("dims")) return tensordot(a.tensor("a"), a.tensor("b"), a.axis("dims"));
                  std::vector<int> axes[2];
                  const Value::List& lists = a.value("dims").as<Value::List>();
+                 if (lists.size() != 2) throw ConfigError("tensordot: dims is not a pair of lists");
                  for (std::size_t k = 0; k < 2; ++k)
-                   for (const Value& each : lists.at(k).as<Value::List>())
+                   for (const Value& each : lists[k].as<Value::List>())
                      axes[k].push_back(static_cast<int>(each.as<std::int64_t>()));
                  return tensordot(a.tensor("a"), a.tensor("b"), axes[0], axes[1]);
                },
