@@ -5,6 +5,7 @@
 #include <weft/autograd/ops/arithmetic.h>
 #include <weft/autograd/ops/indexing.h>
 #include <weft/autograd/ops/sampling.h>
+#include <weft/autograd/ops/scatter.h>
 #include <weft/autograd/ops/shared.h>
 
 namespace weft {
