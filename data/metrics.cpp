@@ -336,6 +336,7 @@ double roc_auc_ovo(const Predictions& p, Average average) {
   std::vector<std::vector<std::int64_t>> members(static_cast<std::size_t>(p.classes));
   for (std::int64_t i = 0; i < p.count(); ++i)
     members[static_cast<std::size_t>(p.labels[static_cast<std::size_t>(i)])].push_back(i);
+  for (std::int64_t k = 0; k < p.classes; ++k) one_versus_rest(op, p, k);  // throws for a class without members
   double sum = 0, weights = 0;
   for (std::int64_t a = 0; a < p.classes; ++a)
     for (std::int64_t b = a + 1; b < p.classes; ++b) {

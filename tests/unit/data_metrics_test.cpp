@@ -155,7 +155,7 @@ TEST_CASE("metrics: messages") {
   const Predictions p = Predictions::of(from(Ints{0, 1, 1, 0, 1, 1}), from(three, {6, 3}));
   CHECK(config([&] { roc_auc(p); }) == "roc_auc: class 2 has no member among 6 labels");
   CHECK(config([&] { roc_auc(p, Average::micro); }) == "roc_auc: the average must be macro or weighted");
-  CHECK(config([&] { roc_auc_ovo(p); }) == "roc_auc_ovo: class 2 has no member among 2 labels");
+  CHECK(config([&] { roc_auc_ovo(p); }) == "roc_auc_ovo: class 2 has no member among 6 labels");
   CHECK(config([&] { roc_auc_ovo(p, Average::binary); }) == "roc_auc_ovo: the average must be macro or weighted");
   CHECK(config([] { roc_auc_ovo({}); }) == "roc_auc_ovo: there are no samples");
   CHECK(config([&] { top_k(p, 0); }) == "top_k: k is 0, must be 1 or more");
