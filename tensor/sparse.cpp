@@ -25,12 +25,13 @@ Tensor picked(const Tensor& from, const Tensor& places) { return kernels::index_
 
 Segments::Segments(const Tensor& index, Int count) : count_(count) {
   if (index.dim() != 1) throw ShapeError(text("segments: the index is ", index.shape(), ", not (K,)"));
-  if (count < -1 || count == std::numeric_limits<Int>::max()) throw ConfigError(text("segments: a count of ", count));
+  constexpr Int most = std::numeric_limits<Int>::max() - 1;  // so that count + 1 is a number
+  if (count < -1 || count > most) throw ConfigError(text("segments: a count of ", count));
   // A copy: what was sorted must stay as it is.
   index_ = kernels::copy(as_index("segments", index));
   const Int* v = numbers(index_);
   const Int n = index_.numel();
-  if (count_ == -1) count_ = n ? std::max<Int>(*std::max_element(v, v + n), -1) + 1 : 0;
+  if (count_ == -1) count_ = n ? std::clamp<Int>(*std::max_element(v, v + n), -1, most - 1) + 1 : 0;
   for (Int k = 0; k < n; ++k)
     if (v[k] < 0 || v[k] >= count_)
       throw ConfigError(text("segments: entry ", k, " belongs to segment ", v[k], " of ", count_));
