@@ -27,20 +27,41 @@ struct Windows {
   Int inputs() const { return map[0]->inputs * map[1]->inputs * map[2]->inputs; }
 };
 
-/// Calls visit(place) for the input places under window `o` in row-major order.
-template <class Visit>
-void each_place(const Windows& w, Int o, Visit&& visit) {
-  const Int last = w.map[2]->outputs(), middle = w.map[1]->outputs();
-  const Int at[3] = {o / last / middle, o / last % middle, o % last};
-  const auto begin = [&](int a) { return w.map[a]->begin[static_cast<std::size_t>(at[a])]; };
-  const auto end = [&](int a) { return w.map[a]->begin[static_cast<std::size_t>(at[a]) + 1]; };
-  const auto source = [&](int a, Int j) { return w.map[a]->source[static_cast<std::size_t>(j)]; };
-  for (Int i = begin(0); i < end(0); ++i)
-    for (Int j = begin(1); j < end(1); ++j) {
-      const Int line = (source(0, i) * w.map[1]->inputs + source(1, j)) * w.map[2]->inputs;
-      for (Int k = begin(2); k < end(2); ++k) visit(line + source(2, k));
+/// An output's place along each axis, counted on without divisions.
+struct Output {
+  Int at[3];
+  const Windows& w;
+
+  Output(const Windows& windows, Int o) : w(windows) {
+    for (int a = 2; a >= 0; --a) {
+      at[a] = o % w.map[a]->outputs();
+      o /= w.map[a]->outputs();
     }
-}
+  }
+  /// Returns false after the last one, and begins anew.
+  bool next() {
+    for (int a = 2; a >= 0; --a) {
+      if (++at[a] < w.map[a]->outputs()) return true;
+      at[a] = 0;
+    }
+    return false;
+  }
+  /// Calls visit(place) for the input places under its window, in row-major order.
+  template <class Visit>
+  void each_place(Visit&& visit) const {
+    const Int *begin[3], *source[3];
+    for (int a = 0; a < 3; ++a) {
+      begin[a] = w.map[a]->begin.data() + at[a];
+      source[a] = w.map[a]->source.data();
+    }
+    const Int middle = w.map[1]->inputs, last = w.map[2]->inputs, first_k = begin[2][0], end_k = begin[2][1];
+    for (Int i = begin[0][0]; i < begin[0][1]; ++i)
+      for (Int j = begin[1][0]; j < begin[1][1]; ++j) {
+        const Int line = (source[0][i] * middle + source[1][j]) * last;
+        for (Int k = first_k; k < end_k; ++k) visit(line + source[2][k]);
+      }
+  }
+};
 
 /// x is (planes, inputs, inner), y and places (planes, outputs, inner).
 template <class T>
@@ -49,12 +70,31 @@ void largest(T* y, Int* places, const T* x, const Windows& w, Int planes, Int in
   const auto taps = [&](int a) { return static_cast<Int>(w.map[a]->source.size()); };
   const Int work = taps(0) * taps(1) * taps(2) / std::max<Int>(outputs, 1) * inner + 1;
   parallel_for(planes * outputs, grain / work + 1, [&](Int begin, Int end) {
-    for (Int row = begin; row < end; ++row) {
-      const T* from = x + row / outputs * inputs * inner;
+    Output output(w, begin % outputs);
+    const T* from = x + begin / outputs * inputs * inner;
+    const auto advance = [&] {
+      if (!output.next()) from += inputs * inner;
+    };
+    if (inner == 1) {
+      for (Int row = begin; row < end; ++row, advance()) {
+        T best{};
+        Int where = -1;
+        output.each_place([&](Int place) {
+          const T v = from[place];
+          const bool larger = where < 0 || v > best || v != v;
+          best = larger ? v : best;
+          where = larger ? place : where;
+        });
+        y[row] = best;
+        if (places) places[row] = where;
+      }
+      return;
+    }
+    for (Int row = begin; row < end; ++row, advance()) {
       T* to = y + row * inner;
       Int* at = places ? places + row * inner : nullptr;
       bool first = true;
-      each_place(w, row % outputs, [&](Int place) {
+      output.each_place([&](Int place) {
         const T* here = from + place * inner;
         if (first) {
           for (Int c = 0; c < inner; ++c) to[c] = here[c];

@@ -43,9 +43,14 @@ void apply(T* y, const T* x, const AxisMap& map, Int before, Int behind) {
   const Int *source = map.source.data(), *begins = map.begin.data();
   const Int work = (static_cast<Int>(map.source.size()) / outputs + 1) * behind;
   parallel_for(before * outputs, grain / work + 1, [&](Int begin, Int end) {
+    // Counted on: a division would cost more than an element.
+    Int o = begin % outputs - 1;
+    const T* from = x + begin / outputs * inputs * behind;
     for (Int row = begin; row < end; ++row) {
-      const Int o = row % outputs;
-      const T* from = x + row / outputs * inputs * behind;
+      if (++o == outputs) {
+        o = 0;
+        from += inputs * behind;
+      }
       T* to = y + row * behind;
       if (behind == 1) {
         T sum = 0;

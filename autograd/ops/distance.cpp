@@ -132,9 +132,10 @@ Tensor pairwise_distance(const Tensor& a, const Tensor& b, double p, double eps,
 Tensor cosine_similarity(const Tensor& a, const Tensor& b, int axis, double eps) {
   const Shape shape = broadcast("cosine_similarity", a.shape(), b.shape());
   const int k = normalize_axis("cosine_similarity", axis, shape.size());
+  const DType type = promote(floating(a).dtype(), floating(b).dtype());
   const auto direction = [&](const Tensor& x) {
-    const Tensor rows = expand(floating(x), shape);
-    return shape.empty() ? rows / detail::raised(abs(rows), eps) : rows / detail::raised(length_of(rows, 2, k), eps);
+    const Tensor rows = expand(to(x, type), shape);
+    return rows / detail::raised(shape.empty() ? abs(rows) : length_of(rows, 2, k), eps);
   };
   const Tensor product = direction(a) * direction(b);
   return shape.empty() ? product : sum(product, k);

@@ -8,6 +8,7 @@
 #include <weft/autograd/ops/arithmetic.h>
 #include <weft/autograd/ops/comparison.h>
 #include <weft/autograd/ops/product.h>
+#include <weft/autograd/ops/rearrange.h>
 #include <weft/autograd/ops/scan.h>
 #include <weft/autograd/ops/shared.h>
 #include <weft/tensor/linalg.h>
@@ -33,15 +34,8 @@ void check_square(const char* op, const Tensor& x) {
   if (x.size(-1) != x.size(-2)) throw ShapeError(text(op, ": the matrices of ", x.shape(), " are not square"));
 }
 
-/// 1 below the diagonal, `diagonal` on it, 0 above.
-Tensor lower_mask(std::int64_t n, double diagonal, DType type) {
-  std::vector<double> mask(static_cast<std::size_t>(n * n));
-  for (std::int64_t i = 0; i < n; ++i)
-    for (std::int64_t j = 0; j <= i; ++j) mask[static_cast<std::size_t>(i * n + j)] = i == j ? diagonal : 1;
-  return to(from(mask, {n, n}), type);
-}
-
-Tensor diagonal_matrix(const Tensor& d) { return unsqueeze(d, -1) * eye(d.shape().back(), -1, d.dtype()); }
+/// The lower triangle with half the diagonal.
+Tensor half_lower(const Tensor& x) { return tril(x) - diag_embed(diagonal(x, 0, -2, -1)) * 0.5; }
 
 /// The inverse; NaN for singular matrices when `op` is null.
 Tensor inverse(const char* op, const Tensor& x) {
@@ -76,7 +70,7 @@ std::array<Tensor, 3> svd_parts(const Tensor& x) {
         const Tensor &u = saved.output(0), &s = saved.output(1), &v = saved.output(2);
         const auto skew = [](const Tensor& m) { return m - turned(m); };
         const std::int64_t k = s.shape().back();
-        Tensor inner = dy[1].defined() ? diagonal_matrix(dy[1]) : Tensor();
+        Tensor inner = dy[1].defined() ? diag_embed(dy[1]) : Tensor();
         const auto join = [&inner](const Tensor& m) { inner = inner.defined() ? inner + m : m; };
         if (dy[0].defined() || dy[2].defined()) {
           // s_j^2 - s_i^2, with 1 on the diagonal, where the skew matrices are 0.
@@ -187,7 +181,7 @@ Tensor cholesky(const Tensor& x, bool upper) {
       {"cholesky", {}, saves::output}, {x}, [](const Inputs& in) { return kernels::cholesky(in[0]); },
       [](const Saved& s, const Tensor& dy) {
         const Tensor& y = s.output();
-        const Tensor p = matmul(turned(y), dy) * lower_mask(y.size(-1), 0.5, y.dtype());
+        const Tensor p = half_lower(matmul(turned(y), dy));
         const Tensor half = solve_stack(turned(y), p);                   // L^{-T} P
         return symmetric(turned(solve_stack(turned(y), turned(half))));  // L^{-T} P L^{-1}
       });
@@ -275,7 +269,7 @@ Eigh eigh(const Tensor& x) {
       },
       [](const Saved& s, std::span<const Tensor> dy) {
         const Tensor &values = s.output(0), &v = s.output(1);
-        Tensor inner = dy[0].defined() ? diagonal_matrix(dy[0]) : Tensor();
+        Tensor inner = dy[0].defined() ? diag_embed(dy[0]) : Tensor();
         if (dy[1].defined()) {
           const std::int64_t n = values.shape().back();
           const Tensor one = eye(n, -1, values.dtype());
@@ -310,7 +304,7 @@ Qr qr(const Tensor& x) {
           dq = dy[0];
         }
         // The lower triangle, mirrored.
-        const Tensor below = m * lower_mask(k, 0.5, m.dtype());
+        const Tensor below = half_lower(m);
         const Tensor from_q = matmul(q, below + turned(below));
         const Tensor left = dq.defined() ? dq + from_q : from_q;
         return turned(solve_stack(r, turned(left)));  // left R^{-T}

@@ -11,7 +11,8 @@ namespace weft::linalg {
 
 /// The inverse. Throws ConfigError for a singular matrix. Gradient: -y^T dy y^T.
 Tensor inv(const Tensor& x);
-/// The determinant; 1 for no rows. Gradient: dy times the cofactors, of singular matrices too.
+/// The determinant; 1 for no rows. Gradient: dy times the cofactors, of singular matrices too (the second derivative
+/// of those needs singular values that differ).
 Tensor det(const Tensor& x);
 struct LogDeterminant {
   Tensor sign, logabsdet;

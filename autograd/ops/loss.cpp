@@ -152,10 +152,11 @@ Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& y, const 
     throw ShapeError(text("binary_cross_entropy_with_logits: x is ", x.shape(), ", y ", y.shape()));
   // log(1 + e^x) - x y, where log(1 + e^x) = log(1 + e^-x) + x; weighted: (1 - y) x + (1 + (w - 1) y) log(1 + e^-x).
   Tensor losses;
+  const auto [p, t] = detail::promoted(x, y);
   if (options.pos_weight.defined())
-    losses = x - x * y + (y * (options.pos_weight - 1) + 1) * softplus(neg(x));
+    losses = p - p * t + (t * (options.pos_weight - 1) + 1) * softplus(neg(p));
   else
-    losses = softplus(x) - x * y;
+    losses = softplus(p) - p * t;
   if (options.weight.defined()) losses = losses * options.weight;
   return reduced(losses, options.reduction);
 }
@@ -189,8 +190,9 @@ Tensor binary_cross_entropy(const Tensor& x, const Tensor& y, const BinaryCrossE
     throw ConfigError(text("binary_cross_entropy: x ", x.shape(),
                            " has numbers outside [0, 1]\n  help: pass probabilities, as from sigmoid"));
   const double none = std::numeric_limits<double>::infinity();
+  const auto [p, t] = detail::promoted(x, y);
   Tensor losses = record(
-      {"binary_cross_entropy", {}, saves::inputs}, {x, y},
+      {"binary_cross_entropy", {}, saves::inputs}, {p, t},
       [none](const Inputs& in) {
         using kernels::Binary, kernels::Unary, kernels::binary, kernels::unary;
         const Tensor yes = kernels::clamp(unary(Unary::log, in[0]), -100, none);
@@ -200,10 +202,10 @@ Tensor binary_cross_entropy(const Tensor& x, const Tensor& y, const BinaryCrossE
                       binary(Binary::mul, in[1], yes));
       },
       [none](const Saved& s, const Tensor& dy) {
-        const Tensor &p = s.input(0), &t = s.input(1);
+        const Tensor &in = s.input(0), &wanted = s.input(1);
         Tensor dx, dt;
-        if (s.needs(0)) dx = dy * (p - t) / clamp(p * (1.0 - p), 1e-12, none);
-        if (s.needs(1)) dt = dy * (log1p(neg(p)) - log(p));
+        if (s.needs(0)) dx = dy * (in - wanted) / clamp(in * (1.0 - in), 1e-12, none);
+        if (s.needs(1)) dt = dy * (log1p(neg(in)) - log(in));
         return gradients(dx, dt);
       });
   if (options.weight.defined()) losses = losses * options.weight;
@@ -211,14 +213,16 @@ Tensor binary_cross_entropy(const Tensor& x, const Tensor& y, const BinaryCrossE
 }
 
 Tensor kl_div(const Tensor& x, const Tensor& target, bool log_target, Reduction reduction) {
-  return reduced(log_target ? exp(target) * (target - x) : xlogy(target, target) - target * x, reduction);
+  const auto [p, t] = detail::promoted(x, target);
+  return reduced(log_target ? exp(t) * (t - p) : xlogy(t, t) - t * p, reduction);
 }
 
 Tensor poisson_nll_loss(const Tensor& x, const Tensor& target, const PoissonOptions& options) {
-  Tensor losses = options.log_input ? exp(x) - target * x : x - target * log(x + options.eps);
+  const auto [rate, count] = detail::promoted(x, target);
+  Tensor losses = options.log_input ? exp(rate) - count * rate : rate - count * log(rate + options.eps);
   if (options.full) {
     // Where the target counts as 1 or less a harmless number stands in, so that no NaN reaches the gradient.
-    const Tensor many = gt(target, 1), t = where(many, target, scalar(1, target.dtype()));
+    const Tensor many = gt(count, 1), t = where(many, count, scalar(1, count.dtype()));
     const Tensor stirling = t * log(t) - t + log(t * (2 * std::numbers::pi)) * 0.5;
     losses = losses + where(many, stirling, detail::zero_of(stirling));
   }

@@ -6,9 +6,9 @@
 #include <weft/autograd/ops/arithmetic.h>
 #include <weft/autograd/ops/comparison.h>
 #include <weft/autograd/ops/distance.h>
+#include <weft/autograd/ops/embedding.h>
 #include <weft/autograd/ops/indexing.h>
 #include <weft/autograd/ops/scatter.h>
-#include <weft/autograd/ops/embedding.h>
 #include <weft/autograd/ops/shared.h>
 
 namespace weft {
@@ -62,9 +62,11 @@ Tensor cosine_embedding_loss(const Tensor& a, const Tensor& b, const Tensor& y, 
   if (y.dim() > 1 || a.dim() != y.dim() + 1 || b.dim() != a.dim())
     throw ShapeError(text("cosine_embedding_loss: a is ", a.shape(), ", b ", b.shape(), ", y ", y.shape(),
                           "\n  help: pass (B, D), (B, D) and (B,), or (D,), (D,) and one number"));
+  const DType type = promote(promote(a.dtype(), b.dtype()), Scalar(margin));
+  const Tensor u = to(a, type), v = to(b, type);
   constexpr double tiny = 1e-12;  // keeps rows of zeros apart from a division by 0
-  const Tensor lengths = sqrt((sum(square(a), -1) + tiny) * (sum(square(b), -1) + tiny));
-  const Tensor cosine = sum(a * b, -1) / lengths, none = zero_of(cosine);
+  const Tensor lengths = sqrt((sum(square(u), -1) + tiny) * (sum(square(v), -1) + tiny));
+  const Tensor cosine = sum(u * v, -1) / lengths, none = zero_of(cosine);
   return reduced(where(eq(y, 1), 1.0 - cosine, none) + where(eq(y, -1), hinge(cosine - margin), none), reduction);
 }
 
@@ -72,12 +74,11 @@ Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const T
                            const TripletOptions& options) {
   if (!(options.margin > 0))
     throw ConfigError(text("triplet_margin_loss: margin is ", options.margin, "\n  help: choose one above 0"));
-  const auto distance = [&](const Tensor& a, const Tensor& b) {
-    return pairwise_distance(a, b, options.p, options.eps);
-  };
-  const Tensor near = distance(anchor, positive);
-  Tensor far = distance(anchor, negative);
-  if (options.swap) far = minimum(far, distance(positive, negative));
+  const DType type = promote(promote(anchor.dtype(), positive.dtype()), negative.dtype());
+  const Tensor a = to(anchor, type), p = to(positive, type), n = to(negative, type);
+  const Tensor near = pairwise_distance(a, p, options.p, options.eps);
+  Tensor far = pairwise_distance(a, n, options.p, options.eps);
+  if (options.swap) far = minimum(far, pairwise_distance(p, n, options.p, options.eps));
   return reduced(hinge(near - far + options.margin), options.reduction);
 }
 
@@ -117,7 +118,8 @@ Tensor multilabel_soft_margin_loss(const Tensor& x, const Tensor& y, const Tenso
   if (!(x.shape() == y.shape()) || x.dim() == 0)
     throw ShapeError(text("multilabel_soft_margin_loss: x is ", x.shape(), ", y ", y.shape(),
                           "\n  help: pass two tensors (..., C)"));
-  Tensor losses = softplus(x) - x * y;
+  const auto [p, t] = detail::promoted(x, y);
+  Tensor losses = softplus(p) - p * t;
   if (weight.defined()) losses = losses * weight;
   return reduced(mean(losses, -1), reduction);
 }

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include <weft/autograd/ops/arithmetic.h>
-#include <weft/autograd/ops/indexing.h>
 #include <weft/autograd/ops/sampling.h>
+#include <weft/autograd/ops/scatter.h>
 #include <weft/autograd/ops/shared.h>
 
 namespace weft {

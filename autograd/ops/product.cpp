@@ -5,6 +5,7 @@
 
 #include <weft/autograd/ops/arithmetic.h>
 #include <weft/autograd/ops/indexing.h>
+#include <weft/autograd/ops/rearrange.h>
 #include <weft/autograd/ops/shared.h>
 
 namespace weft {
@@ -302,18 +303,7 @@ Labelled without_repeats(Labelled t) {
       if (t.x.shape()[b] != n)
         throw ShapeError(text("einsum: '", static_cast<char>(t.labels[i]), "' is ", n, " and ", t.x.shape()[b],
                               " in one operand ", t.x.shape()));
-      // Both axes last and as one: its diagonal lies in steps of n + 1.
-      std::vector<int> order;
-      Shape shape;
-      for (int k = 0; k < t.x.dim(); ++k)
-        if (k != a && k != b) {
-          order.push_back(k);
-          shape.push_back(t.x.shape()[k]);
-        }
-      order.push_back(a);
-      order.push_back(b);
-      shape.push_back(n * n);
-      Labelled next{slice(reshape(permute(t.x, order), shape), -1, 0, n * n, n + 1), {}};
+      Labelled next{diagonal(t.x, 0, a, b), {}};  // its axis is the last
       for (std::size_t k = 0; k < t.labels.size(); ++k)
         if (k != i && k != j) next.labels.push_back(t.labels[k]);
       next.labels.push_back(t.labels[i]);

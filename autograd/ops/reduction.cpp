@@ -4,7 +4,6 @@
 
 #include <weft/autograd/ops/arithmetic.h>
 #include <weft/autograd/ops/comparison.h>
-#include <weft/autograd/ops/indexing.h>
 #include <weft/autograd/ops/scan.h>
 #include <weft/autograd/ops/scatter.h>
 #include <weft/autograd/ops/shared.h>

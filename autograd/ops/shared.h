@@ -21,6 +21,15 @@ inline Tensor fit(const Tensor& dy, const Shape& shape, DType dtype) {
   return dy.defined() ? to(sum_to(dy, shape), dtype) : dy;
 }
 
+/// Both in the type that holds both: a formula that uses each several times is then as exact as that type.
+struct Pair {
+  Tensor a, b;
+};
+inline Pair promoted(const Tensor& a, const Tensor& b) {
+  const DType type = promote(a.dtype(), b.dtype());
+  return {to(a, type), to(b, type)};
+}
+
 /// Records y = op(a, b) with broadcasting and promotion. `rule` gives both gradients in y's shape.
 template <class Rule>
 Tensor record_broadcast(const Call& call, const Tensor& a, const Tensor& b, kernels::Binary op, Rule rule) {

@@ -6,6 +6,7 @@
 #include <weft/autograd/ops/comparison.h>
 #include <weft/autograd/ops/linalg.h>
 #include <weft/autograd/ops/product.h>
+#include <weft/autograd/ops/rearrange.h>
 #include <weft/autograd/ops/shared.h>
 
 namespace weft {
@@ -75,8 +76,7 @@ Tensor corrcoef(const Tensor& x) {
   if (x.dim() > 2) throw ShapeError(text("corrcoef: x is ", x.shape(), ", not (variables, observations)"));
   const Tensor c = cov(x);
   if (c.dim() == 0) return c / c;
-  const std::int64_t n = c.shape()[0];
-  const Tensor deviation = sqrt(slice(reshape(c, {n * n}), 0, 0, n * n, n + 1));
+  const Tensor deviation = sqrt(diagonal(c));
   return clamp(c / unsqueeze(deviation, 1) / unsqueeze(deviation, 0), -1.0, 1.0);
 }
 
