@@ -1,7 +1,6 @@
 #include <weft/tensor/sparse.h>
 
 #include <algorithm>
-#include <limits>
 
 #include <weft/tensor/dispatch.h>
 
@@ -25,7 +24,7 @@ Tensor picked(const Tensor& from, const Tensor& places) { return kernels::index_
 
 Segments::Segments(const Tensor& index, Int count) : count_(count) {
   if (index.dim() != 1) throw ShapeError(text("segments: the index is ", index.shape(), ", not (K,)"));
-  constexpr Int most = std::numeric_limits<Int>::max() - 1;  // so that count + 1 is a number
+  constexpr Int most = Int{1} << 36;  // their offsets would fill half a terabyte: surely a mistake
   if (count < -1 || count > most) throw ConfigError(text("segments: a count of ", count));
   // A copy: what was sorted must stay as it is.
   index_ = kernels::copy(as_index("segments", index));
