@@ -1,7 +1,6 @@
 #include <weft/tensor/sparse.h>
 
 #include <algorithm>
-#include <limits>
 
 #include <weft/tensor/dispatch.h>
 
@@ -25,12 +24,13 @@ Tensor picked(const Tensor& from, const Tensor& places) { return kernels::index_
 
 Segments::Segments(const Tensor& index, Int count) : count_(count) {
   if (index.dim() != 1) throw ShapeError(text("segments: the index is ", index.shape(), ", not (K,)"));
-  if (count < -1 || count == std::numeric_limits<Int>::max()) throw ConfigError(text("segments: a count of ", count));
+  constexpr Int most = Int{1} << 36;  // their offsets would fill half a terabyte: surely a mistake
+  if (count < -1 || count > most) throw ConfigError(text("segments: a count of ", count));
   // A copy: what was sorted must stay as it is.
   index_ = kernels::copy(as_index("segments", index));
   const Int* v = numbers(index_);
   const Int n = index_.numel();
-  if (count_ == -1) count_ = n ? std::max<Int>(*std::max_element(v, v + n), -1) + 1 : 0;
+  if (count_ == -1) count_ = n ? std::clamp<Int>(*std::max_element(v, v + n), -1, most - 1) + 1 : 0;
   for (Int k = 0; k < n; ++k)
     if (v[k] < 0 || v[k] >= count_)
       throw ConfigError(text("segments: entry ", k, " belongs to segment ", v[k], " of ", count_));

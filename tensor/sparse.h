@@ -12,7 +12,8 @@ namespace weft {
 class Segments {
  public:
   /// index (K,) int64 (or int32), each from 0 to count - 1, in any order; count -1: as many as the largest needs.
-  /// Throws ShapeError for another rank, DtypeError for another type, ConfigError for an index out of range.
+  /// Throws ShapeError for another rank, DtypeError for another type, ConfigError for an index out of range or a
+  /// count beyond 2^36.
   explicit Segments(const Tensor& index, std::int64_t count = -1);
 
   std::int64_t count() const noexcept { return count_; }

@@ -22,10 +22,8 @@ struct Kind {
   Runner run;
 };
 constexpr Kind kinds[] = {
-    {"ops", "op", run_operation},
-    {"modules", "module", nullptr},
-    {"graphs", "module", run_graph},
-    {"optim", "optimizer", run_optimization},
+    {"ops", "op", run_operation},      {"modules", "module", nullptr},
+    {"graphs", "module", run_graph},   {"optim", "optimizer", run_optimization},
     {"metrics", "metric", run_metric},
 };
 

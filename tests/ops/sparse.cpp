@@ -125,6 +125,7 @@ const Family sparse{
              {"x(3), x(3), 2",
               "DtypeError: segments: the index is float64\n  help: convert it with to(index, DType::int64)"},
              {"x(3), index(3, below=2), -2", "ConfigError: segments: a count of -2"},
+             {"x(3), index(3, below=2), 1099511627776", "ConfigError: segments: a count of 1099511627776"},
              {"x(3), tensor([0, 3, 1], 'int64'), 3", "ConfigError: segments: entry 1 belongs to segment 3 of 3"},
              {"x(2), tensor([0, -1], 'int64'), -1", "ConfigError: segments: entry 1 belongs to segment -1 of 1"}}},
     Record{
