@@ -13,6 +13,8 @@
 #include <weft/fusion/classifier.h>
 #include <weft/fusion/degrade.h>
 #include <weft/layers/basic.h>
+#include <weft/layers/graph/attention.h>
+#include <weft/layers/graph/convolutions.h>
 #include <weft/layers/initialize.h>
 #include <weft/layers/serialize.h>
 #include <weft/optim/averaging.h>

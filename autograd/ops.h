@@ -11,6 +11,7 @@
 #include <weft/autograd/ops/indexing.h>
 #include <weft/autograd/ops/linalg.h>
 #include <weft/autograd/ops/loss.h>
+#include <weft/autograd/ops/margin.h>
 #include <weft/autograd/ops/normalization.h>
 #include <weft/autograd/ops/padding.h>
 #include <weft/autograd/ops/pooling.h>
@@ -22,4 +23,5 @@
 #include <weft/autograd/ops/scatter.h>
 #include <weft/autograd/ops/shape.h>
 #include <weft/autograd/ops/sorting.h>
+#include <weft/autograd/ops/sparse.h>
 #include <weft/autograd/ops/statistics.h>

@@ -122,7 +122,7 @@ class Saved {
  private:
   const Tensor& checked(std::size_t at, const char* what, int place) const;
   const Node& node_;
-  mutable std::array<Tensor, 2> connected_;  // outputs handed out with their history
+  mutable std::array<Tensor, 3> connected_;  // outputs handed out with their history
 };
 
 /// The gradients of several inputs, in order.

@@ -327,6 +327,33 @@ double roc_auc(const Predictions& p, Average average) {
   return over_classes("roc_auc", p, average == Average::weighted, [](Labels t, Numbers s) { return roc_auc(t, s); });
 }
 
+double roc_auc_ovo(const Predictions& p, Average average) {
+  constexpr const char* op = "roc_auc_ovo";
+  if (average == Average::binary || average == Average::micro)
+    throw ConfigError("roc_auc_ovo: the average must be macro or weighted");
+  if (p.classes <= 2) return over_classes(op, p, false, [](Labels t, Numbers s) { return roc_auc(t, s); });
+  check_any(op, p);
+  std::vector<std::vector<std::int64_t>> members(static_cast<std::size_t>(p.classes));
+  for (std::int64_t i = 0; i < p.count(); ++i)
+    members[static_cast<std::size_t>(p.labels[static_cast<std::size_t>(i)])].push_back(i);
+  for (std::int64_t k = 0; k < p.classes; ++k) one_versus_rest(op, p, k);  // throws for a class without members
+  double sum = 0, weights = 0;
+  for (std::int64_t a = 0; a < p.classes; ++a)
+    for (std::int64_t b = a + 1; b < p.classes; ++b) {
+      std::vector<std::int64_t> index = members[static_cast<std::size_t>(a)];
+      const std::vector<std::int64_t>& rest = members[static_cast<std::size_t>(b)];
+      index.insert(index.end(), rest.begin(), rest.end());
+      const Predictions both = p.rows(index);
+      const double area = (roc_auc(one_versus_rest(op, both, a), both.scores(a)) +
+                           roc_auc(one_versus_rest(op, both, b), both.scores(b))) /
+                          2;
+      const double weight = average == Average::weighted ? real(index.size()) : 1;
+      sum += weight * area;
+      weights += weight;
+    }
+  return sum / weights;
+}
+
 double average_precision(const Predictions& p) {
   return over_classes("average_precision", p, false, [](Labels t, Numbers s) { return average_precision(t, s); });
 }
@@ -447,6 +474,7 @@ std::span<const NamedMetric> metrics() {
       {"cohen_kappa", [](P p) { return cohen_kappa(p.labels, p.predicted()); }},
       {"roc_auc", [](P p) { return roc_auc(p); }},
       {"roc_auc_weighted", [](P p) { return roc_auc(p, Average::weighted); }},
+      {"roc_auc_ovo", [](P p) { return roc_auc_ovo(p); }},
       {"average_precision", [](P p) { return average_precision(p); }},
       {"brier", [](P p) { return brier(p); }, false},
       {"log_loss", [](P p) { return log_loss(p); }, false},

@@ -96,6 +96,10 @@ RocCurve roc_curve(Labels truth, Numbers scores);
 /// Two classes: of class 1. More: the mean over classes of one-versus-rest areas, `macro` plain or `weighted` by
 /// members (`binary` and `micro` throw ConfigError). Throws ConfigError naming a class that has no member.
 double roc_auc(const Predictions& p, Average average = Average::macro);
+/// The mean over pairs of classes (a, b) of the areas of the samples of both: that of class a's probability for a and
+/// of b's for b, halved; `macro` plain or `weighted` by the share of samples that are of a or b. Does not depend on how
+/// common the classes are. Two classes: of class 1. Throws as roc_auc(). Hand and Till (2001).
+double roc_auc_ovo(const Predictions& p, Average average = Average::macro);
 /// Two classes: of class 1. More: the plain mean over classes of one-versus-rest values.
 double average_precision(const Predictions& p);
 /// Two classes: mean (p_1 - y)^2. More: mean over samples of sum_k (p_k - 1[y = k])^2. Brier (1950).
@@ -135,8 +139,8 @@ struct NamedMetric {
   bool higher_is_better = true;
 };
 /// accuracy, balanced_accuracy, f1_macro, f1_weighted, f1_micro, f1 (of class 1), precision, recall, precision_macro,
-/// recall_macro, sensitivity, specificity, matthews, cohen_kappa, roc_auc, roc_auc_weighted, average_precision, brier,
-/// log_loss, calibration_error. Throws ConfigError naming the closest one.
+/// recall_macro, sensitivity, specificity, matthews, cohen_kappa, roc_auc, roc_auc_weighted, roc_auc_ovo,
+/// average_precision, brier, log_loss, calibration_error. Throws ConfigError naming the closest one.
 const NamedMetric& metric(std::string_view name);
 /// All of them, in the order above.
 std::span<const NamedMetric> metrics();

@@ -13,16 +13,49 @@ void check_limit(const char* op, double limit) {
   if (!(limit >= 0)) throw ConfigError(text(op, ": the limit is ", limit, "\n  help: choose 0 or more"));
 }
 
+Tensor magnitude(const Tensor& g) { return kernels::unary(kernels::Unary::abs, g); }
+
+/// The larger of two, or NaN.
+double larger(double a, double b) { return std::isnan(a) || a > b ? a : b; }
+
 }  // namespace
 
-double clip_gradient_norm(const std::vector<Tensor>& parameters, double limit) {
-  check_limit("clip_gradient_norm", limit);
-  double squares = 0;
+double gradient_norm(const std::vector<Tensor>& parameters, double norm_type) {
+  if (!(norm_type > 0))
+    throw ConfigError(
+        text("gradient_norm: norm_type is ", norm_type, "\n  help: choose a number above 0, or infinity"));
+  if (norm_type == 2) {
+    double squares = 0;
+    for (const Tensor& p : parameters)
+      if (const Tensor g = p.grad(); g.defined())
+        squares += kernels::reduce(kernels::Reduce::sum_of_squares, g, {}, false).item();
+    if (std::isnormal(squares)) return std::sqrt(squares);
+  }
+  // Other norms, and squares that a float32 does not hold: relative to the largest number.
+  double most = 0;
   for (const Tensor& p : parameters)
-    if (const Tensor g = p.grad(); g.defined())
-      squares += kernels::reduce(kernels::Reduce::sum_of_squares, g, {}, false).item();
-  const double norm = std::sqrt(squares), factor = limit / (norm + 1e-6);
-  if (factor < 1)
+    if (const Tensor g = p.grad(); g.defined() && g.numel() > 0)
+      most = larger(most, kernels::reduce(kernels::Reduce::max, magnitude(g), {}, false).item());
+  if (most == 0 || !std::isfinite(most) || std::isinf(norm_type)) return most;
+  double sum = 0;
+  for (const Tensor& p : parameters)
+    if (const Tensor g = p.grad(); g.defined()) {
+      const Tensor share = kernels::binary(kernels::Binary::div, magnitude(kernels::cast(g, DType::float64)), most);
+      sum += kernels::reduce(kernels::Reduce::sum, kernels::binary(kernels::Binary::pow, share, norm_type), {}, false)
+                 .item();
+    }
+  return most * std::pow(sum, 1 / norm_type);
+}
+
+double clip_gradient_norm(const std::vector<Tensor>& parameters, double limit, double norm_type,
+                          bool error_if_nonfinite) {
+  check_limit("clip_gradient_norm", limit);
+  const double norm = gradient_norm(parameters, norm_type);
+  if (error_if_nonfinite && !std::isfinite(norm))
+    throw GradError(text("clip_gradient_norm: the norm of the gradients is ", norm,
+                         "\n  help: look for what makes it so, or leave out error_if_nonfinite"));
+  const double factor = limit / (norm + 1e-6);
+  if (!(factor >= 1))  // NaN, too: it must not stay hidden in one gradient among many
     for (Tensor p : parameters)
       if (const Tensor g = p.grad(); g.defined()) p.set_grad(kernels::binary(kernels::Binary::mul, g, factor));
   return norm;

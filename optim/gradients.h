@@ -6,10 +6,16 @@
 /// What is done to gradients and parameters between backward() and step(), and penalties to add to a loss.
 namespace weft::optim {
 
-/// Scales all gradients together so that their common L2 norm is at most `limit`; returns the norm before.
-/// Parameters without gradient count 0. Pascanu et al. (2013).
-double clip_gradient_norm(const std::vector<Tensor>& parameters, double limit);
-/// Holds every number of every gradient within [-limit, limit].
+/// The norm (sum |g|^norm_type)^(1 / norm_type) of all gradients taken together, the largest |g| for infinity.
+/// Parameters without gradient count 0. NaN when any gradient holds NaN. Throws ConfigError unless norm_type is above
+/// 0.
+double gradient_norm(const std::vector<Tensor>& parameters, double norm_type = 2);
+/// Scales all gradients together so that their gradient_norm() is at most `limit`; returns the norm before. A norm that
+/// is not finite makes the gradients not finite (as in PyTorch) or, on request, throws GradError. ConfigError for a
+/// negative limit. Pascanu et al. (2013).
+double clip_gradient_norm(const std::vector<Tensor>& parameters, double limit, double norm_type = 2,
+                          bool error_if_nonfinite = false);
+/// Holds every number of every gradient within [-limit, limit]; NaN stays. Throws ConfigError for a negative limit.
 void clip_gradient_value(const std::vector<Tensor>& parameters, double limit);
 
 /// factor * sum |p| over the given parameters: a scalar to add to the loss. Its gradient pushes weights towards

@@ -39,15 +39,12 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, std::vect
 
 /// The learning rate of an epoch (from 0): set anew each time, so that nothing needs to be remembered.
 void set_rate(const TrainConfig& c, optim::Optimizer& optimizer, std::int64_t epoch) {
-  optimizer.set_lr(c.lr);
   if (c.schedule == "cosine") {
-    optim::CosineSchedule s(optimizer, c.epochs);
-    s.time = epoch - 1;
-    s.step();
+    optimizer.set_lr(optim::CosineAnnealingLr{.T_max = c.epochs}(c.lr, epoch).lr);
   } else if (c.schedule == "step") {
-    optim::StepSchedule s(optimizer, c.step_size, c.gamma);
-    s.time = epoch - 1;
-    s.step();
+    optimizer.set_lr(optim::StepLr{.step_size = c.step_size, .gamma = c.gamma}(c.lr, epoch).lr);
+  } else {
+    optimizer.set_lr(c.lr);
   }
 }
 

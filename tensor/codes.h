@@ -50,6 +50,10 @@ enum class Unary : std::uint8_t {
   erfc,
   lgamma,
   digamma,
+  erfinv,
+  logit,
+  mish,
+  hardswish,
   isnan,
   isinf,
   isfinite,  // results are bool
@@ -63,17 +67,26 @@ enum class Binary : std::uint8_t {
   mul,
   div,
   floor_divide,
+  trunc_divide,
   remainder,
   fmod,
   pow,
   maximum,
   minimum,
+  fmax,
+  fmin,  // NaN loses
   atan2,
   hypot,
   copysign,
+  xlogy,      // a log(b), 0 where a is 0
+  polygamma,  // derivative number a >= 1 of digamma, at b
+  elu,        // a where a > 0, else b (e^a - 1)
+  elu_slope,  // 1 where a > 0, else b e^a
   bitwise_and,
   bitwise_or,
   bitwise_xor,
+  left_shift,
+  right_shift,
   logical_and,
   logical_or,
   logical_xor,
@@ -91,8 +104,10 @@ enum class Binary : std::uint8_t {
   gelu_tanh_grad,
   silu_grad,
   softplus_grad,
+  mish_grad,
+  hardswish_grad,
 };
-inline constexpr int binary_count = static_cast<int>(Binary::softplus_grad) + 1;
+inline constexpr int binary_count = static_cast<int>(Binary::hardswish_grad) + 1;
 
 enum class Reduce : std::uint8_t { sum, mean, prod, max, min, any, all, sum_of_squares };
 inline constexpr int reduce_count = static_cast<int>(Reduce::sum_of_squares) + 1;

@@ -126,4 +126,35 @@ void fill(const Tensor& dst, const Scalar& value) {
   loop.run(2 * grain, [&](char* const* p, Int n) { convert(p[0], step, element, 0, n); });
 }
 
+Tensor flip(const Tensor& x, std::span<const int> axes) {
+  if (x.numel() == 0) return copy(x);
+  Strides strides = x.strides();
+  Int offset = 0;
+  for (const int axis : axes) {
+    offset += (x.shape()[axis] - 1) * strides[axis];
+    strides[axis] = -strides[axis];
+  }
+  return copy(view_as(x, x.shape(), strides, offset));
+}
+
+Tensor triangle(const Tensor& x, Int offset, bool upper) {
+  Tensor y = copy(x);
+  const Int columns = x.shape().back(), rows = x.shape()[x.dim() - 2], size = item_size(x.dtype());
+  if (y.numel() == 0) return y;
+  const Int diagonal = offset < -rows ? -rows : offset > columns ? columns : offset;
+  char* data = bytes(y);
+  parallel_for(y.numel() / columns, grain / columns + 1, [&](Int begin, Int end) {
+    for (Int r = begin; r < end; ++r) {
+      const Int reach = r % rows + diagonal + (upper ? 0 : 1);  // where the upper part, or the zeros, begin
+      const Int cut = reach < 0 ? 0 : reach > columns ? columns : reach;
+      char* row = data + r * columns * size;
+      if (upper)
+        std::memset(row, 0, static_cast<std::size_t>(cut * size));
+      else
+        std::memset(row + cut * size, 0, static_cast<std::size_t>((columns - cut) * size));
+    }
+  });
+  return y;
+}
+
 }  // namespace weft::kernels

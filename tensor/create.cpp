@@ -106,6 +106,11 @@ Tensor ones_like(const Tensor& like) {
   kernels::fill(x, 1);
   return x;
 }
+Tensor full_like(const Tensor& like, const Scalar& value) {
+  Tensor x = empty_like(like);
+  kernels::fill(x, value);
+  return x;
+}
 Tensor scalar(const Scalar& value, DType dtype) { return full({}, value, dtype); }
 
 Tensor arange(double start, double stop, double step, DType dtype) {

@@ -18,6 +18,7 @@ Tensor ones(const Shape& shape, DType dtype = DType::float32);
 Tensor full(const Shape& shape, const Scalar& value, DType dtype = DType::float32);
 Tensor zeros_like(const Tensor& like);
 Tensor ones_like(const Tensor& like);
+Tensor full_like(const Tensor& like, const Scalar& value);
 /// A tensor of rank 0.
 Tensor scalar(const Scalar& value, DType dtype = DType::float32);
 /// start, start + step, ... below `stop`. Throws ConfigError when step is 0 or points away.

@@ -6,30 +6,66 @@
 namespace weft::kernels {
 namespace {
 
-const char* const binary_names[binary_count] = {
-    "add",         "sub",          "mul",          "div",         "floor_divide", "remainder",
-    "fmod",        "pow",          "maximum",      "minimum",     "atan2",        "hypot",
-    "copysign",    "bitwise_and",  "bitwise_or",   "bitwise_xor", "logical_and",  "logical_or",
-    "logical_xor", "eq",           "ne",           "lt",          "le",           "gt",
-    "ge",          "relu_grad",    "sigmoid_grad", "tanh_grad",   "gelu_grad",    "gelu_tanh_grad",
-    "silu_grad",   "softplus_grad"};
+const char* const binary_names[binary_count] = {"add",
+                                                "sub",
+                                                "mul",
+                                                "div",
+                                                "floor_divide",
+                                                "trunc_divide",
+                                                "remainder",
+                                                "fmod",
+                                                "pow",
+                                                "maximum",
+                                                "minimum",
+                                                "fmax",
+                                                "fmin",
+                                                "atan2",
+                                                "hypot",
+                                                "copysign",
+                                                "xlogy",
+                                                "polygamma",
+                                                "elu",
+                                                "elu_slope",
+                                                "bitwise_and",
+                                                "bitwise_or",
+                                                "bitwise_xor",
+                                                "bitwise_left_shift",
+                                                "bitwise_right_shift",
+                                                "logical_and",
+                                                "logical_or",
+                                                "logical_xor",
+                                                "eq",
+                                                "ne",
+                                                "lt",
+                                                "le",
+                                                "gt",
+                                                "ge",
+                                                "relu_grad",
+                                                "sigmoid_grad",
+                                                "tanh_grad",
+                                                "gelu_grad",
+                                                "gelu_tanh_grad",
+                                                "silu_grad",
+                                                "softplus_grad",
+                                                "mish_grad",
+                                                "hardswish_grad"};
 const char* name_of(Binary op) { return binary_names[static_cast<int>(op)]; }
 
 constexpr bool is_test(Unary op) { return op == Unary::logical_not || op >= Unary::isnan; }
 constexpr bool is_test(Binary op) { return op >= Binary::logical_and && op <= Binary::ge; }
 constexpr bool takes_integers(Unary op) { return op <= Unary::trunc || op >= Unary::isnan; }
 constexpr bool takes_integers(Binary op) {
-  return op < Binary::div || (op >= Binary::floor_divide && op <= Binary::minimum) ||
+  return op < Binary::div || (op >= Binary::floor_divide && op <= Binary::fmin) ||
          (op >= Binary::bitwise_and && op <= Binary::ge);
 }
-constexpr bool is_bitwise(Binary op) { return op >= Binary::bitwise_and && op <= Binary::bitwise_xor; }
+constexpr bool is_bitwise(Binary op) { return op >= Binary::bitwise_and && op <= Binary::right_shift; }
 constexpr bool divides_whole(Binary op) { return op >= Binary::floor_divide && op <= Binary::fmod; }
 
 /// The least number of elements worth a thread: a copy's grain for what memory bounds, less for what arithmetic does.
 constexpr Int grain_of(Unary op) { return op >= Unary::exp && op < Unary::isnan ? grain / 4 : 2 * grain; }
 constexpr Int grain_of(Binary op) {
   const bool heavy = (op >= Binary::floor_divide && op <= Binary::pow) || op == Binary::atan2 || op == Binary::hypot ||
-                     op >= Binary::gelu_grad;
+                     (op >= Binary::xlogy && op <= Binary::elu_slope) || op >= Binary::gelu_grad;
   return heavy ? grain / 4 : 2 * grain;
 }
 

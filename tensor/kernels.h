@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include <weft/tensor/codes.h>
 #include <weft/tensor/random.h>
@@ -33,6 +34,10 @@ void copy_into(const Tensor& dst, const Tensor& src);
 void fill(const Tensor& dst, const Scalar& value);
 /// dst += scale * src, equal shapes and float types.
 void accumulate(const Tensor& dst, const Tensor& src, double scale = 1);
+/// In reverse order along the axes.
+Tensor flip(const Tensor& x, std::span<const int> axes);
+/// Matrices on the last two axes with 0 where column - row > offset (upper: < offset).
+Tensor triangle(const Tensor& x, std::int64_t offset, bool upper);
 
 // ---- reductions. `axes` empty means all of them.
 Tensor reduce(Reduce op, const Tensor& x, std::span<const int> axes, bool keep);
@@ -40,7 +45,16 @@ Tensor reduce(Reduce op, const Tensor& x, std::span<const int> axes, bool keep);
 Tensor sum_to(const Tensor& x, const Shape& shape);
 Tensor argmax(const Tensor& x, int axis, bool keep);  ///< int64; the first of equals; NaN is largest
 Tensor argmin(const Tensor& x, int axis, bool keep);
+
+// ---- running results along one axis (float32 and bfloat16 are accumulated in double; sums and products of integers
+// are int64)
 Tensor cumsum(const Tensor& x, int axis);
+Tensor cumprod(const Tensor& x, int axis);
+Tensor logcumsumexp(const Tensor& x, int axis);
+/// Running maxima (minima) and in `places` where each was met: the last of equals; NaN stays once it was met.
+Tensor cumulative_extremum(const Tensor& x, int axis, bool largest, Tensor& places);
+/// y[i] = b[i] + a[i] * y[i - 1] (`reverse`: y[i + 1]), with 0 before the first. a and b: one shape, one floating type.
+Tensor recurrence(const Tensor& a, const Tensor& b, int axis, bool reverse);
 
 // ---- softmax family, along one axis
 Tensor softmax(const Tensor& x, int axis);
@@ -58,6 +72,28 @@ Tensor cross_entropy_rows(const Tensor& logits, const Tensor& target, const Tens
 Tensor cross_entropy_rows_grad(const Tensor& scale, const Tensor& log_probabilities, const Tensor& target,
                                const Tensor& weight, std::int64_t ignore);
 
+/// What ctc_rows aligns with each sequence of the batch.
+struct CtcLabels {
+  std::vector<std::int64_t> labels;         ///< of all sequences, each in [0, classes)
+  std::vector<std::int64_t> begin, counts;  ///< where those of each sequence begin, how many they are
+  std::vector<std::int64_t> steps;          ///< how many steps of each sequence count
+  std::int64_t blank;
+};
+/// Losses (N,) -log P(labels) of log-probabilities (T, N, C), summed over all alignments; infinite where there is none.
+Tensor ctc_rows(const Tensor& log_probabilities, const CtcLabels& labels);
+/// dy[n] * (exp(log_probabilities) - the share of the paths that are at a class at a step), 0 beyond the steps that
+/// count, and where the loss is infinite when `zero_infinity`.
+Tensor ctc_rows_grad(const Tensor& dy, const Tensor& log_probabilities, const CtcLabels& labels, bool zero_infinity);
+/// Losses (N,) of multilabel_margin_loss; `slope` (N, C) receives their derivatives.
+Tensor multilabel_margin_rows(const Tensor& x, const Tensor& target, Tensor& slope);
+
+// ---- distances
+/// The p-distance of each row of a (..., n, k) to each row of b (..., m, k): (..., n, m). Equal leading axes, one
+/// floating type, p >= 0 or infinite.
+Tensor distances(const Tensor& a, const Tensor& b, double p);
+/// Its gradient to a; that to b comes with the roles exchanged and dy and y transposed.
+Tensor distances_grad(const Tensor& dy, const Tensor& y, const Tensor& a, const Tensor& b, double p);
+
 // ---- products
 /// a (..., n, k) times b (..., k, m), batch axes broadcast; 1-D operands as in NumPy's matmul. Any
 /// strides: transposed views are multiplied as they lie.
@@ -65,12 +101,21 @@ Tensor matmul(const Tensor& a, const Tensor& b);
 /// x (..., in) W^T (out, in) + bias (out,) (or undefined).
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 
-// ---- normalisation over the last `axes_count` axes / over channels
+// ---- normalisation over the last `axes_count` axes / over groups of channels
 /// y = (x - mean) * rstd * weight + bias; weight and bias may be undefined. mean and rstd: one per row.
 Tensor layer_norm(const Tensor& x, int axes_count, const Tensor& weight, const Tensor& bias, double eps, Tensor& mean,
                   Tensor& rstd);
 /// Gradients for the inputs that are asked for (others stay undefined).
 void layer_norm_grad(const Tensor& dy, const Tensor& x, int axes_count, const Tensor& mean, const Tensor& rstd,
+                     const Tensor& weight, Tensor* dx, Tensor* dweight, Tensor* dbias);
+/// y = x * rstd * weight, rstd = 1 / sqrt(mean(x^2) + eps); weight may be undefined. rstd: one per row.
+Tensor rms_norm(const Tensor& x, int axes_count, const Tensor& weight, double eps, Tensor& rstd);
+void rms_norm_grad(const Tensor& dy, const Tensor& x, int axes_count, const Tensor& rstd, const Tensor& weight,
+                   Tensor* dx, Tensor* dweight);
+/// x (N, C, ...): as layer_norm over each of the groups of channels; weight and bias (C,), mean and rstd (N, groups).
+Tensor group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight, const Tensor& bias, double eps,
+                  Tensor& mean, Tensor& rstd);
+void group_norm_grad(const Tensor& dy, const Tensor& x, std::int64_t groups, const Tensor& mean, const Tensor& rstd,
                      const Tensor& weight, Tensor* dx, Tensor* dweight, Tensor* dbias);
 
 // ---- moving data
@@ -81,14 +126,40 @@ Tensor cat(std::span<const Tensor> parts, int axis);
 Tensor index_select(const Tensor& x, int axis, const Tensor& index);
 /// dst[..., index[j], ...] += src[..., j, ...] along an axis, in place.
 void index_add(const Tensor& dst, int axis, const Tensor& index, const Tensor& src);
+/// dst[..., index[j], ...] = src[..., j, ...] along an axis, in place; the last of several for one place stays.
+void index_copy(const char* op, const Tensor& dst, int axis, const Tensor& index, const Tensor& src);
+/// The places in row-major order of `sizes` that index tensors, one per axis and broadcast together, name (int64).
+Tensor flat_places(const char* op, std::span<const Tensor> indices, const Shape& sizes);
 /// out[i][j] = x[index[i][j]][j] for axis 0, and so on (index has x's rank).
 Tensor gather(const Tensor& x, int axis, const Tensor& index);
+/// What becomes of an element and the number scattered to it; NaN wins in max and min.
+enum class Scatter : std::uint8_t { assign, add, mul, max, min };
+/// dst[index[i][j]][j] = src[i][j] (or joined with it) for axis 0, and so on, in place and in the order of the index.
+void scatter(const char* op, const Tensor& dst, int axis, const Tensor& index, const Tensor& src, Scatter how);
 /// dst[index[i][j]][j] += src[i][j] for axis 0, in place.
 void scatter_add(const Tensor& dst, int axis, const Tensor& index, const Tensor& src);
 /// The flat row-major positions of the true elements (int64).
 Tensor nonzero_flat(const Tensor& mask);
-/// Positions that would sort x along an axis (stable).
+
+// ---- order along one axis: equal values in the order of their places, NaN counts as the largest
+/// Positions that would sort x.
 Tensor argsort(const Tensor& x, int axis, bool descending);
+/// x sorted; `places` receives where each value stood.
+Tensor sort(const Tensor& x, int axis, bool descending, Tensor& places);
+/// The k largest (smallest) in order, 0 <= k <= size; `places` receives where each stood.
+Tensor topk(const Tensor& x, std::int64_t k, int axis, bool largest, Tensor& places);
+/// The k-th smallest, 1 <= k <= size, and its place; the axis stays with size 1.
+Tensor kthvalue(const Tensor& x, std::int64_t k, int axis, Tensor& places);
+/// The lower median, or the first NaN if there is one, and its place; the axis stays with size 1.
+Tensor median(const Tensor& x, int axis, Tensor& places);
+/// For each value how many of the ascending `sequence` are smaller (`right`: not larger), int64. sequence (n,), or
+/// (..., n) beside values (..., m); `sorter` (like sequence, int64, or undefined) puts it in order.
+Tensor searchsorted(const Tensor& sequence, const Tensor& values, bool right, const Tensor& sorter);
+/// How often each number 0, 1, ... stands in `ids` (n,), or in float64 the sum of its weights (n,) (or undefined). As
+/// many as `least`, or as the largest id needs. Throws ConfigError for a negative id.
+Tensor bincount(const Tensor& ids, const Tensor& weights, std::int64_t least);
+/// How many values lie in each of `bins` equal parts of [low, high], in x's type (float32 or float64).
+Tensor histogram(const Tensor& x, std::int64_t bins, double low, double high);
 
 // ---- random
 enum class Distribution : std::uint8_t { uniform, normal, bernoulli };

@@ -329,22 +329,4 @@ Tensor arg(const char* name, int which, const Tensor& x, int axis, bool keep) {
 Tensor argmax(const Tensor& x, int axis, bool keep) { return arg("argmax", 0, x, axis, keep); }
 Tensor argmin(const Tensor& x, int axis, bool keep) { return arg("argmin", 1, x, axis, keep); }
 
-Tensor cumsum(const Tensor& x, int axis) {
-  const int k = normalize_axis("cumsum", axis, x.dim());
-  const DType type = is_floating(x.dtype()) ? x.dtype() : DType::int64;
-  const Tensor dense = contiguous(cast(x, native(x.dtype())));
-  Tensor y = empty(x.shape(), dense.dtype());
-  if (x.numel() == 0 || x.dim() == 0) return x.dim() == 0 ? cast(copy(dense), type) : cast(y, type);
-  const Around a = around(x.shape(), k);
-  const Int item = item_size(dense.dtype());
-  const auto kernel = table().cumsum[slot(compute_of(dense.dtype()))];
-  const Int block = a.along * a.behind;
-  const char* from = bytes(dense);
-  char* to = bytes(y);
-  parallel_for(a.before, grain / block + 1, [&](Int begin, Int end) {
-    for (Int i = begin; i < end; ++i) kernel(to + i * block * item, from + i * block * item, a.along, a.behind);
-  });
-  return cast(y, type);
-}
-
 }  // namespace weft::kernels

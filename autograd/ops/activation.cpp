@@ -12,13 +12,13 @@ namespace weft {
 
 using detail::first_order;
 using detail::record_unary;
+using detail::zero_of;
 using kernels::Binary;
 using kernels::Unary;
 
 Tensor relu(const Tensor& x) {
   return record_unary({"relu", {}, saves::output}, x, Unary::relu, [](const Saved& s, const Tensor& dy) {
-    return first_order(Binary::relu_grad, dy, s.output(),
-                       [&] { return where(gt(s.output(), 0), dy, detail::zero_of(dy)); });
+    return first_order(Binary::relu_grad, dy, s.output(), [&] { return where(gt(s.output(), 0), dy, zero_of(dy)); });
   });
 }
 
@@ -94,6 +94,172 @@ Tensor log_sigmoid(const Tensor& x) {
   return record_unary({"log_sigmoid", {}, saves::inputs}, x, Unary::log_sigmoid,
                       [](const Saved& s, const Tensor& dy) { return dy * sigmoid(neg(s.input(0))); });
 }
+
+// ---- exponential below 0
+
+namespace {
+
+/// 1 where x > 0, else alpha * e^x, with nothing that overflows on the side not taken.
+Tensor elu_slope(const Tensor& x, double alpha) {
+  if (!grad_enabled()) return kernels::binary(Binary::elu_slope, x, alpha);
+  const Tensor above = gt(x, 0);
+  return where(above, scalar(1, x.dtype()), exp(where(above, zero_of(x), x)) * alpha);
+}
+
+}  // namespace
+
+Tensor elu(const Tensor& x, double alpha) {
+  return record(
+      {"elu", {{"alpha", alpha}}, saves::inputs}, {x},
+      [alpha](const Inputs& in) { return kernels::binary(Binary::elu, in[0], alpha); },
+      [alpha](const Saved& s, const Tensor& dy) { return dy * elu_slope(s.input(0), alpha); });
+}
+
+Tensor celu(const Tensor& x, double alpha) {
+  if (alpha == 0) throw ConfigError("celu: alpha is 0\n  help: choose another, 1 is usual");
+  return record(
+      {"celu", {{"alpha", alpha}}, saves::inputs}, {x},
+      [alpha](const Inputs& in) {
+        if (alpha == 1) return kernels::binary(Binary::elu, in[0], alpha);
+        const Tensor below = kernels::binary(Binary::elu, kernels::binary(Binary::div, in[0], alpha), 1.0);
+        return kernels::where(kernels::binary(Binary::gt, in[0], 0), in[0], kernels::binary(Binary::mul, below, alpha));
+      },
+      [alpha](const Saved& s, const Tensor& dy) {
+        const Tensor &v = s.input(0), above = gt(v, 0);
+        const Tensor below = exp(where(above, zero_of(dy), v) / alpha);
+        return where(above, dy, dy * below);
+      });
+}
+
+Tensor selu(const Tensor& x) {
+  // The fixed point of the map from mean and variance of a layer's input to those of its output.
+  constexpr double alpha = 1.6732632423543772848170429916717, scale = 1.0507009873554804934193349852946;
+  return elu(x, alpha) * scale;
+}
+
+// ---- piecewise linear
+
+Tensor hardshrink(const Tensor& x, double lambda) {
+  return record(
+      {"hardshrink", {{"lambd", lambda}}, saves::inputs}, {x},
+      [lambda](const Inputs& in) {
+        using kernels::binary;
+        const Tensor inside =
+            binary(Binary::logical_and, binary(Binary::ge, in[0], -lambda), binary(Binary::le, in[0], lambda));
+        return kernels::where(inside, zero_of(in[0]), in[0]);
+      },
+      [lambda](const Saved& s, const Tensor& dy) {
+        const Tensor inside = logical_and(ge(s.input(0), -lambda), le(s.input(0), lambda));
+        return where(inside, zero_of(dy), dy);
+      });
+}
+
+Tensor softshrink(const Tensor& x, double lambda) {
+  if (!(lambda >= 0)) throw ConfigError(text("softshrink: lambda is ", lambda, "\n  help: choose one from 0 on"));
+  return record(
+      {"softshrink", {{"lambd", lambda}}, saves::inputs}, {x},
+      [lambda](const Inputs& in) {  // x less its part within the bounds
+        const Tensor v = kernels::cast(in[0], promote(in[0].dtype(), Scalar(lambda)));
+        return kernels::binary(Binary::sub, v, kernels::clamp(v, -lambda, lambda));
+      },
+      [lambda](const Saved& s, const Tensor& dy) {
+        const Tensor inside = logical_and(ge(s.input(0), -lambda), le(s.input(0), lambda));
+        return where(inside, zero_of(dy), dy);
+      });
+}
+
+Tensor tanhshrink(const Tensor& x) { return x - tanh(x); }
+
+Tensor hardtanh(const Tensor& x, double low, double high) {
+  if (low > high) throw ConfigError(text("hardtanh: low ", low, " is above high ", high));
+  return record(
+      {"hardtanh", {{"min_val", low}, {"max_val", high}}, saves::inputs}, {x},
+      [=](const Inputs& in) { return kernels::clamp(in[0], low, high); },
+      [=](const Saved& s, const Tensor& dy) {
+        const Tensor outside = logical_or(le(s.input(0), low), ge(s.input(0), high));
+        return where(outside, zero_of(dy), dy);
+      });
+}
+
+Tensor relu6(const Tensor& x) { return hardtanh(x, 0, 6); }
+
+Tensor hardsigmoid(const Tensor& x) {
+  return record(
+      {"hardsigmoid", {}, saves::inputs}, {x},
+      [](const Inputs& in) {
+        return kernels::binary(Binary::div, kernels::clamp(kernels::binary(Binary::add, in[0], 3.0), 0, 6), 6.0);
+      },
+      [](const Saved& s, const Tensor& dy) {
+        const Tensor inside = logical_and(gt(s.input(0), -3), lt(s.input(0), 3));
+        return where(inside, dy / 6.0, zero_of(dy));
+      });
+}
+
+Tensor hardswish(const Tensor& x) {
+  return record_unary({"hardswish", {}, saves::inputs}, x, Unary::hardswish, [](const Saved& s, const Tensor& dy) {
+    const Tensor& v = s.input(0);
+    return first_order(Binary::hardswish_grad, dy, v, [&] {
+      const Tensor bent = where(ge(v, 3), dy, dy * (v / 3.0 + 0.5));
+      return where(le(v, -3), zero_of(dy), bent);
+    });
+  });
+}
+
+Tensor prelu(const Tensor& x, const Tensor& weight) {
+  Tensor slope = weight;
+  if (weight.numel() != 1) {
+    const std::int64_t channels = x.dim() > 1 ? x.shape()[1] : 1;
+    if (weight.dim() != 1 || weight.numel() != channels)
+      throw ShapeError(text("prelu: the weight is ", weight.shape(), ", x ", x.shape(), "\n  help: give 1 number or ",
+                            channels, ", one for each size of axis 1"));
+    Shape aligned = Shape::filled(x.dim() - 1, 1);  // along axis 1
+    aligned[0] = channels;
+    slope = reshape(weight, aligned);
+  } else if (weight.dim() > 0) {
+    slope = reshape(weight, {});
+  }
+  // Apart from each other, so that an infinite x above 0 does not reach the gradient of the weight.
+  const Tensor above = gt(x, 0);
+  return where(above, x, slope * where(above, zero_of(x), x));
+}
+
+Tensor threshold(const Tensor& x, double limit, double value) {
+  return where(le(x, limit), kernels::cast(scalar(value, DType::float64), x.dtype()), x);
+}
+
+// ---- smooth
+
+Tensor mish(const Tensor& x) {
+  return record_unary({"mish", {}, saves::inputs}, x, Unary::mish, [](const Saved& s, const Tensor& dy) {
+    const Tensor& v = s.input(0);
+    return first_order(Binary::mish_grad, dy, v, [&] {
+      const Tensor bend = tanh(softplus(v));
+      return dy * (bend + v * (1.0 - square(bend)) * sigmoid(v));
+    });
+  });
+}
+
+Tensor softsign(const Tensor& x) {
+  return record(
+      {"softsign", {}, saves::inputs}, {x},
+      [](const Inputs& in) {
+        return kernels::binary(Binary::div, in[0],
+                               kernels::binary(Binary::add, kernels::unary(Unary::abs, in[0]), 1.0));
+      },
+      [](const Saved& s, const Tensor& dy) { return dy / square(abs(s.input(0)) + 1.0); });
+}
+
+Tensor glu(const Tensor& x, int axis) {
+  if (x.dim() == 0) throw ShapeError("glu: a tensor of rank 0 has no halves");
+  const int k = normalize_axis("glu", axis, x.dim());
+  const std::int64_t size = x.shape()[k], half = size / 2;
+  if (size % 2 != 0) throw ShapeError(text("glu: axis ", k, " of ", x.shape(), " has no halves: its size is ", size));
+  return slice(x, k, 0, half) * sigmoid(slice(x, k, half, size));
+}
+
+// ---- of a whole axis
+
+Tensor softmin(const Tensor& x, int axis) { return softmax(neg(x), axis); }
 
 Tensor softmax(const Tensor& x, int axis) {
   const int k = normalize_axis("softmax", axis, x.dim());

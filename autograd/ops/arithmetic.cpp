@@ -1,8 +1,5 @@
 #include <weft/autograd/ops/arithmetic.h>
 
-#include <cmath>
-#include <numbers>
-
 #include <weft/autograd/ops/comparison.h>
 #include <weft/autograd/ops/shared.h>
 
@@ -69,6 +66,162 @@ Tensor minimum(const Tensor& a, const Tensor& b) {
   });
 }
 
+Tensor fmax(const Tensor& a, const Tensor& b) {
+  return record_broadcast({"fmax", {}, saves::inputs}, a, b, Binary::fmax, [](const Saved& s, const Tensor& dy) {
+    const Tensor first = logical_or(ge(s.input(0), s.input(1)), isnan(s.input(1))), none = zero_of(dy);
+    return gradients(where(first, dy, none), where(first, none, dy));
+  });
+}
+
+Tensor fmin(const Tensor& a, const Tensor& b) {
+  return record_broadcast({"fmin", {}, saves::inputs}, a, b, Binary::fmin, [](const Saved& s, const Tensor& dy) {
+    const Tensor first = logical_or(le(s.input(0), s.input(1)), isnan(s.input(1))), none = zero_of(dy);
+    return gradients(where(first, dy, none), where(first, none, dy));
+  });
+}
+
+// ---- whole quotients and what remains
+
+namespace {
+
+Binary rounded(Rounding rounding) { return rounding == Rounding::floor ? Binary::floor_divide : Binary::trunc_divide; }
+/// The steps of a quotient: flat where they are differentiable.
+Tensor divided(const char* name, const Tensor& a, const Tensor& b, Rounding rounding) {
+  return record_broadcast({name}, a, b, rounded(rounding), [](const Saved&, const Tensor& dy) {
+    const Tensor flat = dy * 0.0;
+    return gradients(flat, flat);
+  });
+}
+Tensor divided(const char* name, const Tensor& a, const Scalar& b, Rounding rounding) {
+  return record(
+      {name, {{"other", b.real()}}}, {a},
+      [=](const Inputs& in) { return kernels::binary(rounded(rounding), in[0], b); },
+      [](const Saved&, const Tensor& dy) { return dy * 0.0; });
+}
+/// What a quotient rounded one way or the other leaves over.
+Tensor remains(const char* name, const Tensor& a, const Tensor& b, Binary op, Rounding rounding) {
+  return record_broadcast({name, {}, saves::inputs}, a, b, op, [rounding](const Saved& s, const Tensor& dy) {
+    return gradients(dy, s.needs(1) ? neg(dy * div(s.input(0), s.input(1), rounding)) : Tensor());
+  });
+}
+Tensor remains(const char* name, const Tensor& a, const Scalar& b, Binary op) {
+  return record(
+      {name, {{"other", b.real()}}}, {a}, [=](const Inputs& in) { return kernels::binary(op, in[0], b); },
+      [](const Saved&, const Tensor& dy) { return dy; });
+}
+
+}  // namespace
+
+Tensor div(const Tensor& a, const Tensor& b, Rounding rounding) {
+  return divided(rounding == Rounding::floor ? "floor_divide" : "trunc_divide", a, b, rounding);
+}
+Tensor div(const Tensor& a, const Scalar& b, Rounding rounding) {
+  return divided(rounding == Rounding::floor ? "floor_divide" : "trunc_divide", a, b, rounding);
+}
+Tensor floor_divide(const Tensor& a, const Tensor& b) { return div(a, b, Rounding::floor); }
+Tensor floor_divide(const Tensor& a, const Scalar& b) { return div(a, b, Rounding::floor); }
+Tensor remainder(const Tensor& a, const Tensor& b) {
+  return remains("remainder", a, b, Binary::remainder, Rounding::floor);
+}
+Tensor remainder(const Tensor& a, const Scalar& b) { return remains("remainder", a, b, Binary::remainder); }
+Tensor fmod(const Tensor& a, const Tensor& b) { return remains("fmod", a, b, Binary::fmod, Rounding::trunc); }
+Tensor fmod(const Tensor& a, const Scalar& b) { return remains("fmod", a, b, Binary::fmod); }
+
+// ---- angles, signs, mixtures
+
+Tensor atan2(const Tensor& a, const Tensor& b) {
+  return record_broadcast({"atan2", {}, saves::inputs}, a, b, Binary::atan2, [](const Saved& s, const Tensor& dy) {
+    const Tensor share = dy / (square(s.input(0)) + square(s.input(1)));
+    return gradients(share * s.input(1), neg(share * s.input(0)));
+  });
+}
+
+Tensor hypot(const Tensor& a, const Tensor& b) {
+  return record_broadcast({"hypot", {}, saves::inputs | saves::output}, a, b, Binary::hypot,
+                          [](const Saved& s, const Tensor& dy) {
+                            const Tensor& y = s.output();
+                            return gradients(dy * (s.input(0) / y), dy * (s.input(1) / y));
+                          });
+}
+
+Tensor copysign(const Tensor& a, const Tensor& b) {
+  return record_broadcast(
+      {"copysign", {}, saves::inputs}, a, b, Binary::copysign, [](const Saved& s, const Tensor& dy) {
+        const Tensor one = scalar(1, dy.dtype());
+        return gradients(dy * (sign(s.input(0)) * copysign(one, s.input(1))), s.needs(1) ? dy * 0.0 : Tensor());
+      });
+}
+Tensor copysign(const Tensor& a, const Scalar& b) {
+  return copysign(a, scalar(b, is_floating(a.dtype()) ? a.dtype() : DType::float32));
+}
+
+Tensor xlogy(const Tensor& a, const Tensor& b) {
+  return record_broadcast({"xlogy", {}, saves::inputs}, a, b, Binary::xlogy, [](const Saved& s, const Tensor& dy) {
+    const Tensor &x = s.input(0), &z = s.input(1);
+    Tensor dx, dz;
+    if (s.needs(0)) {
+      const Tensor flat = logical_and(eq(x, 0), le(z, 0));
+      dx = where(flat, zero_of(dy), xlogy(dy, where(flat, scalar(1, z.dtype()), z)));
+    }
+    if (s.needs(1)) dz = dy * (x / z);
+    return gradients(dx, dz);
+  });
+}
+
+Tensor heaviside(const Tensor& x, const Tensor& values) {
+  const DType type = promote(x.dtype(), values.dtype());
+  return where(eq(x, 0), to(values, type), to(gt(x, 0), type));
+}
+
+Tensor lerp(const Tensor& a, const Tensor& b, const Tensor& weight) {
+  return record(
+      {"lerp", {}, saves::inputs}, {a, b, weight},
+      [](const Inputs& in) {
+        using kernels::binary;
+        const Tensor &x = in[0], &z = in[1], &w = in[2];
+        // From the nearer end, so that both ends are met exactly.
+        const Tensor way = binary(Binary::sub, z, x), rest = binary(Binary::sub, 1, w);
+        return kernels::where(binary(Binary::lt, kernels::unary(Unary::abs, w), 0.5),
+                              binary(Binary::add, x, binary(Binary::mul, w, way)),
+                              binary(Binary::sub, z, binary(Binary::mul, rest, way)));
+      },
+      [](const Saved& s, const Tensor& dy) {
+        const Tensor &x = s.input(0), &z = s.input(1), &w = s.input(2);
+        Tensor dx, dz, dw;
+        if (s.needs(0)) dx = detail::fit(dy * (1 - w), x.shape(), x.dtype());
+        if (s.needs(1)) dz = detail::fit(dy * w, z.shape(), z.dtype());
+        if (s.needs(2)) dw = detail::fit(dy * (z - x), w.shape(), w.dtype());
+        return gradients(dx, dz, dw);
+      });
+}
+Tensor lerp(const Tensor& a, const Tensor& b, double weight) {
+  return lerp(a, b, scalar(weight, promote(promote(a.dtype(), b.dtype()), Scalar(weight))));
+}
+
+Tensor addcmul(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& value) {
+  return x + (value.real() == 1 ? a * b : a * value * b);
+}
+Tensor addcdiv(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& value) {
+  return x + (value.real() == 1 ? a / b : a * value / b);
+}
+
+Tensor float_power(const Tensor& a, const Tensor& b) { return pow(to(a, DType::float64), to(b, DType::float64)); }
+Tensor float_power(const Tensor& a, const Scalar& b) { return pow(to(a, DType::float64), b); }
+
+// ---- bits
+
+Tensor bitwise_and(const Tensor& a, const Tensor& b) { return kernels::binary(Binary::bitwise_and, a, b); }
+Tensor bitwise_and(const Tensor& a, const Scalar& b) { return kernels::binary(Binary::bitwise_and, a, b); }
+Tensor bitwise_or(const Tensor& a, const Tensor& b) { return kernels::binary(Binary::bitwise_or, a, b); }
+Tensor bitwise_or(const Tensor& a, const Scalar& b) { return kernels::binary(Binary::bitwise_or, a, b); }
+Tensor bitwise_xor(const Tensor& a, const Tensor& b) { return kernels::binary(Binary::bitwise_xor, a, b); }
+Tensor bitwise_xor(const Tensor& a, const Scalar& b) { return kernels::binary(Binary::bitwise_xor, a, b); }
+Tensor bitwise_not(const Tensor& x) { return kernels::unary(Unary::bitwise_not, x); }
+Tensor bitwise_left_shift(const Tensor& a, const Tensor& b) { return kernels::binary(Binary::left_shift, a, b); }
+Tensor bitwise_left_shift(const Tensor& a, const Scalar& b) { return kernels::binary(Binary::left_shift, a, b); }
+Tensor bitwise_right_shift(const Tensor& a, const Tensor& b) { return kernels::binary(Binary::right_shift, a, b); }
+Tensor bitwise_right_shift(const Tensor& a, const Scalar& b) { return kernels::binary(Binary::right_shift, a, b); }
+
 // ---- with a number: its rule needs no second gradient and never broadcasts
 
 Tensor add(const Tensor& a, const Scalar& b) {
@@ -128,63 +281,18 @@ Tensor operator-(const Scalar& a, const Tensor& b) { return sub(a, b); }
 Tensor operator*(const Scalar& a, const Tensor& b) { return mul(b, a); }
 Tensor operator/(const Scalar& a, const Tensor& b) { return div(a, b); }
 Tensor operator-(const Tensor& x) { return neg(x); }
-
-// ---- of one argument
+Tensor operator%(const Tensor& a, const Tensor& b) { return remainder(a, b); }
+Tensor operator%(const Tensor& a, const Scalar& b) { return remainder(a, b); }
+Tensor operator&(const Tensor& a, const Tensor& b) { return bitwise_and(a, b); }
+Tensor operator&(const Tensor& a, const Scalar& b) { return bitwise_and(a, b); }
+Tensor operator|(const Tensor& a, const Tensor& b) { return bitwise_or(a, b); }
+Tensor operator|(const Tensor& a, const Scalar& b) { return bitwise_or(a, b); }
+Tensor operator^(const Tensor& a, const Tensor& b) { return bitwise_xor(a, b); }
+Tensor operator^(const Tensor& a, const Scalar& b) { return bitwise_xor(a, b); }
+Tensor operator~(const Tensor& x) { return bitwise_not(x); }
 
 Tensor neg(const Tensor& x) {
   return record_unary({"neg"}, x, Unary::neg, [](const Saved&, const Tensor& dy) { return neg(dy); });
-}
-Tensor abs(const Tensor& x) {
-  return record_unary({"abs", {}, saves::inputs}, x, Unary::abs,
-                      [](const Saved& s, const Tensor& dy) { return dy * sign(s.input(0)); });
-}
-Tensor sign(const Tensor& x) {
-  return record_unary({"sign"}, x, Unary::sign, [](const Saved&, const Tensor& dy) { return dy * 0.0; });
-}
-Tensor square(const Tensor& x) {
-  return record_unary({"square", {}, saves::inputs}, x, Unary::square,
-                      [](const Saved& s, const Tensor& dy) { return dy * (s.input(0) * 2.0); });
-}
-Tensor sqrt(const Tensor& x) {
-  return record_unary({"sqrt", {}, saves::output}, x, Unary::sqrt,
-                      [](const Saved& s, const Tensor& dy) { return dy / (s.output() * 2.0); });
-}
-Tensor rsqrt(const Tensor& x) {
-  return record_unary({"rsqrt", {}, saves::output}, x, Unary::rsqrt,
-                      [](const Saved& s, const Tensor& dy) { return dy * (pow(s.output(), 3) * -0.5); });
-}
-Tensor reciprocal(const Tensor& x) {
-  return record_unary({"reciprocal", {}, saves::output}, x, Unary::reciprocal,
-                      [](const Saved& s, const Tensor& dy) { return neg(dy * square(s.output())); });
-}
-Tensor exp(const Tensor& x) {
-  return record_unary({"exp", {}, saves::output}, x, Unary::exp,
-                      [](const Saved& s, const Tensor& dy) { return dy * s.output(); });
-}
-Tensor expm1(const Tensor& x) {
-  return record_unary({"expm1", {}, saves::output}, x, Unary::expm1,
-                      [](const Saved& s, const Tensor& dy) { return dy * (s.output() + 1.0); });
-}
-Tensor log(const Tensor& x) {
-  return record_unary({"log", {}, saves::inputs}, x, Unary::log,
-                      [](const Saved& s, const Tensor& dy) { return dy / s.input(0); });
-}
-Tensor log1p(const Tensor& x) {
-  return record_unary({"log1p", {}, saves::inputs}, x, Unary::log1p,
-                      [](const Saved& s, const Tensor& dy) { return dy / (s.input(0) + 1.0); });
-}
-Tensor sin(const Tensor& x) {
-  return record_unary({"sin", {}, saves::inputs}, x, Unary::sin,
-                      [](const Saved& s, const Tensor& dy) { return dy * cos(s.input(0)); });
-}
-Tensor cos(const Tensor& x) {
-  return record_unary({"cos", {}, saves::inputs}, x, Unary::cos,
-                      [](const Saved& s, const Tensor& dy) { return neg(dy * sin(s.input(0))); });
-}
-Tensor erf(const Tensor& x) {
-  return record_unary({"erf", {}, saves::inputs}, x, Unary::erf, [](const Saved& s, const Tensor& dy) {
-    return dy * (exp(neg(square(s.input(0)))) * (2 * std::numbers::inv_sqrtpi));
-  });
 }
 
 Tensor clamp(const Tensor& x, double low, double high) {

@@ -30,8 +30,23 @@ Tensor operator>=(const Tensor& a, const Scalar& b) { return ge(a, b); }
 
 Tensor logical_and(const Tensor& a, const Tensor& b) { return kernels::binary(Binary::logical_and, a, b); }
 Tensor logical_or(const Tensor& a, const Tensor& b) { return kernels::binary(Binary::logical_or, a, b); }
+Tensor logical_xor(const Tensor& a, const Tensor& b) { return kernels::binary(Binary::logical_xor, a, b); }
 Tensor logical_not(const Tensor& x) { return kernels::unary(Unary::logical_not, x); }
 Tensor isnan(const Tensor& x) { return kernels::unary(Unary::isnan, x); }
+Tensor isinf(const Tensor& x) { return kernels::unary(Unary::isinf, x); }
 Tensor isfinite(const Tensor& x) { return kernels::unary(Unary::isfinite, x); }
+
+Tensor isclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
+  using kernels::binary;
+  // Bool and integers have differences that do not fit their types.
+  const DType type = promote(a.dtype(), b.dtype());
+  const Tensor x = is_floating(type) ? a : kernels::cast(a, DType::float64);
+  const Tensor y = is_floating(type) ? b : kernels::cast(b, DType::float64);
+  const Tensor distance = kernels::unary(Unary::abs, binary(Binary::sub, x, y));
+  const Tensor allowed = binary(Binary::add, binary(Binary::mul, kernels::unary(Unary::abs, y), rtol), atol);
+  const Tensor near = logical_and(isfinite(distance), le(distance, allowed));
+  const Tensor close = logical_or(eq(x, y), near);
+  return equal_nan ? logical_or(close, logical_and(isnan(x), isnan(y))) : close;
+}
 
 }  // namespace weft

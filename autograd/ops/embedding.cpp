@@ -5,6 +5,7 @@
 #include <weft/autograd/ops/arithmetic.h>
 #include <weft/autograd/ops/comparison.h>
 #include <weft/autograd/ops/indexing.h>
+#include <weft/autograd/ops/scatter.h>
 #include <weft/autograd/ops/shared.h>
 
 namespace weft {
@@ -19,7 +20,7 @@ struct Bags {
 /// Checks where the bags begin; for each of n ids the number of its bag.
 std::vector<std::int64_t> bags_of(const Tensor& offsets, std::int64_t n, bool last_is_end) {
   if (offsets.dim() != 1) throw ShapeError(text("embedding_bag: the offsets are ", offsets.shape(), ", not (B,)"));
-  std::vector<std::int64_t> starts = to_vector<std::int64_t>(detail::checked_index("embedding_bag", offsets));
+  std::vector<std::int64_t> starts = to_vector<std::int64_t>(detail::as_index("embedding_bag", offsets));
   if (last_is_end && starts.empty()) throw ConfigError("embedding_bag: there is no last offset to end the last bag");
   if (!last_is_end) starts.push_back(n);
   if (starts.front() != 0) throw ConfigError(text("embedding_bag: the first offset is ", starts.front(), ", not 0"));
@@ -34,7 +35,7 @@ std::vector<std::int64_t> bags_of(const Tensor& offsets, std::int64_t n, bool la
 }
 
 Bags bags(const Tensor& numbers, const EmbeddingBagOptions& o) {
-  const Tensor ids = detail::checked_index("embedding_bag", numbers);
+  const Tensor ids = detail::as_index("embedding_bag", numbers);
   Bags b{.ids = reshape(ids, {ids.numel()}), .bag = Tensor(), .weights = Tensor()};
   if (ids.dim() == 2 && !o.offsets.defined()) {
     b.count = ids.shape()[0];
@@ -90,7 +91,7 @@ Tensor largest(const Tensor& rows, const Bags& b) {
 Tensor embedding(const Tensor& weight, const Tensor& numbers, std::int64_t padding) {
   if (weight.dim() != 2)
     throw ShapeError(text("embedding: the table is ", weight.shape(), ", not (entries, features)"));
-  const Tensor ids = detail::checked_index("embedding", numbers);
+  const Tensor ids = detail::as_index("embedding", numbers);
   const std::int64_t rows = weight.shape()[0], width = weight.shape()[1];
   if (padding < -1 || padding >= rows)
     throw ConfigError(text("embedding: padding ", padding, " is not a row of a table of ", rows));
@@ -126,7 +127,7 @@ Tensor embedding_bag(const Tensor& weight, const Tensor& ids, const EmbeddingBag
 }
 
 Tensor one_hot(const Tensor& numbers, std::int64_t classes) {
-  const Tensor ids = detail::checked_index("one_hot", numbers);
+  const Tensor ids = detail::as_index("one_hot", numbers);
   if (classes < 0) {
     if (ids.numel() == 0)
       throw ConfigError("one_hot: no ids to count the classes by\n  help: pass the number of classes");

@@ -4,15 +4,17 @@
 
 #include <weft/autograd/ops/arithmetic.h>
 #include <weft/autograd/ops/comparison.h>
+#include <weft/autograd/ops/scan.h>
+#include <weft/autograd/ops/scatter.h>
 #include <weft/autograd/ops/shared.h>
 
 namespace weft {
 
+using detail::axis_bits;
 using kernels::Reduce;
 
-namespace {
+namespace detail {
 
-/// The reduced axes, checked, as a set of bits; all of them when none is named.
 unsigned axis_bits(const char* op, std::span<const int> axes, int rank) {
   if (axes.empty()) return (1U << rank) - 1U;
   unsigned bits = 0;
@@ -23,6 +25,20 @@ unsigned axis_bits(const char* op, std::span<const int> axes, int rank) {
   }
   return rank == 0 ? 0 : bits;
 }
+
+Selected selected(const char* name, const Tensor& x, int axis, const Tensor& values, const Tensor& indices, bool keep) {
+  const Tensor y = record(
+      {name, {{"axis", axis}}, saves::input(1)}, {x, indices}, [&](const Inputs&) { return values; },
+      [axis, shape = x.shape()](const Saved& s, const Tensor& dy) {
+        return gradients(scatter_add(zeros(shape, dy.dtype()), axis, s.input(1), dy));
+      });
+  if (keep || x.dim() == 0) return {y, indices};
+  return {squeeze(y, axis), squeeze(indices, axis)};
+}
+
+}  // namespace detail
+
+namespace {
 
 Shape kept_shape(const Shape& shape, unsigned bits) {
   Shape kept = shape;
@@ -43,6 +59,37 @@ struct Spread {
   Shape shape, kept;
   Tensor operator()(const Tensor& dy) const { return expand(reshape(dy, kept), shape); }
 };
+
+/// The reduced axes as one, the last, so that a reduction of one axis does the work.
+Tensor joined(const Tensor& x, unsigned bits) {
+  std::vector<int> order;
+  Shape left;
+  for (int i = 0; i < x.dim(); ++i)
+    if (!(bits >> i & 1U)) {
+      order.push_back(i);
+      left.push_back(x.shape()[i]);
+    }
+  for (int i = 0; i < x.dim(); ++i)
+    if (bits >> i & 1U) order.push_back(i);
+  left.push_back(reduced_count(x.shape(), bits));
+  return reshape(permute(x, order), left);
+}
+
+/// Throws unless there is something to choose along the axis, for each of the results.
+void check_choice(const char* name, const Tensor& x, int axis) {
+  if (x.dim() > 0 && x.shape()[axis] == 0)
+    throw ShapeError(text(name, ": nothing to choose from along axis ", axis, " of shape ", x.shape()));
+}
+
+Selected extremum_along(const char* name, bool largest, const Tensor& x, int axis, bool keep) {
+  const int k = normalize_axis(name, axis, x.dim());
+  check_choice(name, x, k);
+  const Tensor places = largest ? kernels::argmax(x, k, true) : kernels::argmin(x, k, true);
+  return detail::selected(name, x, k, x.dim() == 0 ? kernels::copy(x) : kernels::gather(x, k, places), places, keep);
+}
+
+/// x with 0 for NaN.
+Tensor without_nan(const Tensor& x) { return is_floating(x.dtype()) ? where(isnan(x), scalar(0, x.dtype()), x) : x; }
 
 /// The gradient of a maximum or minimum: shared evenly by all that equal it.
 Tensor extremum(const char* name, Reduce op, const Tensor& x, const Axes& axes, bool keep) {
@@ -78,6 +125,35 @@ Tensor mean(const Tensor& x, const Axes& axes, bool keep) {
       });
 }
 
+Tensor prod(const Tensor& x, const Axes& axes, bool keep) {
+  const unsigned bits = axis_bits("prod", axes, x.dim());
+  const std::span<const int> named = axes;
+  if (named.size() != 1 || x.dim() == 0) {
+    const Tensor y = prod(joined(x, bits), -1);
+    return keep ? reshape(y, kept_shape(x.shape(), bits)) : y;
+  }
+  const int k = normalize_axis("prod", named[0], x.dim());
+  return record(
+      {"prod", {{"axis", k}, {"keep", keep}}, saves::inputs}, {x},
+      [=](const Inputs& in) { return kernels::reduce(Reduce::prod, in[0], std::array{k}, keep); },
+      [=](const Saved& s, const Tensor& dy) {
+        const Tensor& v = s.input(0);
+        const Tensor others = detail::exclusive_products(v, k, false) * detail::exclusive_products(v, k, true);
+        return (keep ? dy : unsqueeze(dy, k)) * others;
+      });
+}
+
+Tensor nansum(const Tensor& x, const Axes& axes, bool keep) {
+  axis_bits("nansum", axes, x.dim());
+  return sum(without_nan(x), axes, keep);
+}
+
+Tensor nanmean(const Tensor& x, const Axes& axes, bool keep) {
+  axis_bits("nanmean", axes, x.dim());
+  const Tensor numbers = logical_not(isnan(x));
+  return nansum(x, axes, keep) / to(sum(numbers, axes, keep), is_floating(x.dtype()) ? x.dtype() : DType::float32);
+}
+
 Tensor var(const Tensor& x, const Axes& axes, double correction, bool keep) {
   const unsigned bits = axis_bits("var", axes, x.dim());
   const double n = static_cast<double>(reduced_count(x.shape(), bits));
@@ -88,27 +164,41 @@ Tensor var(const Tensor& x, const Axes& axes, double correction, bool keep) {
 Tensor amax(const Tensor& x, const Axes& axes, bool keep) { return extremum("amax", Reduce::max, x, axes, keep); }
 Tensor amin(const Tensor& x, const Axes& axes, bool keep) { return extremum("amin", Reduce::min, x, axes, keep); }
 
+Extremes aminmax(const Tensor& x, const Axes& axes, bool keep) { return {amin(x, axes, keep), amax(x, axes, keep)}; }
+
+Selected max(const Tensor& x, int axis, bool keep) { return extremum_along("max", true, x, axis, keep); }
+Selected min(const Tensor& x, int axis, bool keep) { return extremum_along("min", false, x, axis, keep); }
+
+Tensor median(const Tensor& x) {
+  if (x.numel() == 0) return sum(x) / 0.0;
+  return record(
+      {"median", {}, saves::inputs | saves::output}, {x},
+      [](const Inputs& in) {
+        Tensor places;
+        const Tensor line = kernels::contiguous(in[0]);
+        return view_as(kernels::median(view_as(line, {line.numel()}, {1}), 0, places), {}, {});
+      },
+      [](const Saved& s, const Tensor& dy) {
+        const Tensor &v = s.input(0), &y = s.output();
+        const Tensor equal = to(logical_or(eq(v, y), logical_and(isnan(v), isnan(y))), dy.dtype());
+        return dy * (equal / sum(equal));
+      });
+}
+
+Selected median(const Tensor& x, int axis, bool keep) {
+  const int k = normalize_axis("median", axis, x.dim());
+  check_choice("median", x, k);
+  Tensor places;
+  const Tensor values = kernels::median(x, k, places);
+  return detail::selected("median", x, k, values, places, keep);
+}
+
 Tensor logsumexp(const Tensor& x, const Axes& axes, bool keep) {
   const std::span<const int> named = axes;
   if (named.size() != 1 || x.dim() == 0) {
     const unsigned bits = axis_bits("logsumexp", axes, x.dim());
     if (x.dim() == 0) return copy(x);
-    // Axes side by side become one, then the kernel for one axis does it.
-    std::vector<int> order;
-    std::int64_t count = 1;
-    Shape left;
-    for (int i = 0; i < x.dim(); ++i)
-      if (!(bits >> i & 1U)) {
-        order.push_back(i);
-        left.push_back(x.shape()[i]);
-      }
-    for (int i = 0; i < x.dim(); ++i)
-      if (bits >> i & 1U) {
-        order.push_back(i);
-        count *= x.shape()[i];
-      }
-    left.push_back(count);
-    const Tensor y = logsumexp(reshape(permute(x, order), left), -1);
+    const Tensor y = logsumexp(joined(x, bits), -1);
     return keep ? reshape(y, kept_shape(x.shape(), bits)) : y;
   }
   const int k = normalize_axis("logsumexp", named[0], x.dim());
@@ -130,18 +220,12 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
       [from = x.shape()](const Saved&, const Tensor& dy) { return expand(dy, from); });
 }
 
-Tensor cumsum(const Tensor& x, int axis) {
-  const int k = normalize_axis("cumsum", axis, x.dim());
-  return record(
-      {"cumsum", {{"axis", k}}}, {x}, [k](const Inputs& in) { return kernels::cumsum(in[0], k); },
-      [k](const Saved&, const Tensor& dy) {
-        // The running sum from the end: everything, less what came before.
-        return dy.dim() == 0 ? dy : sum(dy, k, true) - cumsum(dy, k) + dy;
-      });
-}
-
 Tensor any(const Tensor& x, const Axes& axes, bool keep) { return kernels::reduce(Reduce::any, x, axes, keep); }
 Tensor all(const Tensor& x, const Axes& axes, bool keep) { return kernels::reduce(Reduce::all, x, axes, keep); }
+Tensor count_nonzero(const Tensor& x, const Axes& axes) {
+  axis_bits("count_nonzero", axes, x.dim());
+  return kernels::reduce(Reduce::sum, ne(x, 0), axes, false);
+}
 Tensor argmax(const Tensor& x, int axis, bool keep) { return kernels::argmax(x, axis, keep); }
 Tensor argmin(const Tensor& x, int axis, bool keep) { return kernels::argmin(x, axis, keep); }
 

@@ -1,14 +1,21 @@
 #include <weft/autograd/ops/shape.h>
 
 #include <algorithm>
+#include <limits>
 
 #include <weft/autograd/grad.h>
+#include <weft/autograd/ops/indexing.h>
 #include <weft/autograd/ops/reduction.h>
 #include <weft/tensor/create.h>
 #include <weft/tensor/kernels.h>
 
 namespace weft {
 namespace {
+
+/// As many outputs as one node of the tape can have; what is cut into more parts gets a node for each.
+constexpr std::size_t most_outputs = 65535;
+/// Parts may be empty, so that their number is not bounded by the tensor's size.
+constexpr std::int64_t most_parts = 1 << 24;
 
 /// Strides under which `x` shows its elements in row-major order of `shape`, if there are any:
 /// each run of axes that is dense in itself can be cut anew, nothing can straddle two runs.
@@ -151,6 +158,28 @@ Tensor transpose(const Tensor& x, int a, int b) {
       [=](const Saved&, const Tensor& dy) { return transpose(dy, i, j); });
 }
 
+Tensor movedim(const Tensor& x, const std::vector<int>& source, const std::vector<int>& destination) {
+  if (source.size() != destination.size())
+    throw ShapeError(text("movedim: ", source.size(), " axes to ", destination.size(), " places"));
+  std::vector<int> order(static_cast<std::size_t>(x.dim()), -1);
+  std::vector<bool> moved(order.size());
+  for (std::size_t i = 0; x.dim() > 0 && i < source.size(); ++i) {
+    const int from = normalize_axis("movedim", source[i], x.dim()),
+              into = normalize_axis("movedim", destination[i], x.dim());
+    if (moved[static_cast<std::size_t>(from)]) throw ShapeError(text("movedim: axis ", from, " is named twice"));
+    if (order[static_cast<std::size_t>(into)] >= 0) throw ShapeError(text("movedim: place ", into, " is named twice"));
+    moved[static_cast<std::size_t>(from)] = true;
+    order[static_cast<std::size_t>(into)] = from;
+  }
+  std::size_t next = 0;
+  for (int& each : order) {
+    if (each >= 0) continue;
+    while (moved[next]) ++next;
+    each = static_cast<int>(next++);
+  }
+  return permute(x, order);
+}
+
 Tensor t(const Tensor& x) {
   if (x.dim() > 2)
     throw ShapeError(
@@ -173,6 +202,19 @@ Tensor squeeze(const Tensor& x, int axis) {
         return view_as(in[0], shape, strides);
       },
       [k](const Saved&, const Tensor& dy) { return unsqueeze(dy, k); });
+}
+
+Tensor squeeze(const Tensor& x, const std::vector<int>& axes) {
+  std::vector<bool> gone(Dims::max_rank);
+  for (const int axis : axes) {
+    const auto k = static_cast<std::size_t>(normalize_axis("squeeze", axis, x.dim()));
+    if (gone[k]) throw ShapeError(text("squeeze: axis ", k, " is named twice"));
+    gone[k] = true;
+  }
+  Tensor y = x;
+  for (int i = x.dim() - 1; i >= 0; --i)
+    if (gone[static_cast<std::size_t>(i)]) y = squeeze(y, i);
+  return y;
 }
 
 Tensor squeeze(const Tensor& x) {
@@ -233,6 +275,64 @@ Tensor flatten(const Tensor& x, int first, int last) {
   return reshape(x, shape);
 }
 
+Tensor unflatten(const Tensor& x, int axis, const Shape& sizes) {
+  if (x.dim() == 0) throw ShapeError("unflatten: a tensor of rank 0 has no axis to cut");
+  const int k = normalize_axis("unflatten", axis, x.dim());
+  Shape filled = sizes;
+  int free = -1;
+  std::int64_t known = 1;
+  bool sane = true;
+  for (int i = 0; i < sizes.size(); ++i)
+    if (sizes[i] == -1 && free < 0)
+      free = i;
+    else
+      sane &= !__builtin_mul_overflow(known, sizes[i], &known) && sizes[i] <= std::int64_t{1} << 48;
+  const std::int64_t n = x.shape()[k];
+  if (free >= 0 && known > 0 && n % known == 0) known *= filled[free] = n / known;
+  bool fits = sane && known == n && !sizes.empty();
+  for (const std::int64_t size : filled) fits &= size >= 0;
+  if (!fits) throw ShapeError(text("unflatten: axis ", k, " of shape ", x.shape(), " does not divide into ", sizes));
+  Shape shape;
+  for (int i = 0; i < x.dim(); ++i) {
+    if (i != k) shape.push_back(x.shape()[i]);
+    for (int j = 0; i == k && j < filled.size(); ++j) shape.push_back(filled[j]);
+  }
+  return reshape(x, shape);
+}
+
+Tensor atleast_1d(const Tensor& x) { return x.dim() < 1 ? reshape(x, {1}) : x; }
+Tensor atleast_2d(const Tensor& x) { return x.dim() < 2 ? unsqueeze(atleast_1d(x), 0) : x; }
+Tensor atleast_3d(const Tensor& x) { return x.dim() < 3 ? unsqueeze(atleast_2d(x), 2) : x; }
+
+Tensor as_strided(const Tensor& x, const Shape& shape, const Strides& strides, std::int64_t offset) {
+  if (shape.size() != strides.size())
+    throw ShapeError(text("as_strided: shape ", shape, " and strides ", strides, " differ in length"));
+  std::int64_t last = offset, count = 1;
+  bool countable = true;
+  for (int i = 0; i < shape.size(); ++i) {
+    if (shape[i] < 0) throw ShapeError(text("as_strided: size ", shape[i], " in ", shape, " is negative"));
+    if (strides[i] < 0) throw ConfigError(text("as_strided: stride ", strides[i], " in ", strides, " is negative"));
+    countable &= !__builtin_mul_overflow(count, std::max<std::int64_t>(shape[i], 1), &count);
+    std::int64_t reach = 0;
+    if (shape[i] > 0 &&
+        (__builtin_mul_overflow(shape[i] - 1, strides[i], &reach) || __builtin_add_overflow(last, reach, &last)))
+      last = std::numeric_limits<std::int64_t>::max();
+  }
+  if (!countable || count > std::int64_t{1} << 48)
+    throw ShapeError(text("as_strided: shape ", shape, " has too many elements"));
+  const bool nothing = shape.product() == 0;
+  if (offset < 0 || (!nothing && last >= x.numel()))
+    throw ShapeError(text("as_strided: shape ", shape, " with strides ", strides, " from ", offset,
+                          " reaches beyond the ", x.numel(), " elements"));
+  return record(
+      {"as_strided", {{"shape", shape}, {"strides", strides}, {"offset", offset}}}, {x},
+      [&](const Inputs& in) { return view_as(kernels::contiguous(in[0]), shape, strides, nothing ? 0 : offset); },
+      [=, from = x.shape()](const Saved&, const Tensor& dy) {
+        const Tensor places = as_strided(arange(0, static_cast<double>(from.product())), shape, strides, offset);
+        return reshape(index_add(zeros({from.product()}, dy.dtype()), 0, flatten(places), flatten(dy)), from);
+      });
+}
+
 Tensor slice(const Tensor& x, int axis, std::int64_t start, std::int64_t stop, std::int64_t step) {
   if (x.dim() == 0) throw ShapeError("slice: a tensor of rank 0 has no axis to slice");
   const int k = normalize_axis("slice", axis, x.dim());
@@ -284,19 +384,169 @@ Tensor stack(const std::vector<Tensor>& parts, int axis) {
   return cat(rows, normalize_axis("stack", axis, parts[0].dim() + 1));
 }
 
+Tensor column_stack(const std::vector<Tensor>& parts) {
+  if (parts.empty()) throw ShapeError("column_stack: there is nothing to join");
+  std::vector<Tensor> columns;
+  for (const Tensor& p : parts) columns.push_back(p.dim() < 2 ? reshape(p, {p.numel(), 1}) : p);
+  return cat(columns, 1);
+}
+
+Tensor hstack(const std::vector<Tensor>& parts) {
+  if (parts.empty()) throw ShapeError("hstack: there is nothing to join");
+  std::vector<Tensor> each;
+  for (const Tensor& p : parts) each.push_back(atleast_1d(p));
+  return cat(each, each[0].dim() == 1 ? 0 : 1);
+}
+
+Tensor vstack(const std::vector<Tensor>& parts) {
+  if (parts.empty()) throw ShapeError("vstack: there is nothing to join");
+  std::vector<Tensor> each;
+  for (const Tensor& p : parts) each.push_back(atleast_2d(p));
+  return cat(each, 0);
+}
+
+Tensor dstack(const std::vector<Tensor>& parts) {
+  if (parts.empty()) throw ShapeError("dstack: there is nothing to join");
+  std::vector<Tensor> each;
+  for (const Tensor& p : parts) each.push_back(atleast_3d(p));
+  return cat(each, 2);
+}
+
+Tensor block_diag(const std::vector<Tensor>& parts) {
+  if (parts.empty()) throw ShapeError("block_diag: there is nothing to join");
+  std::vector<Tensor> blocks;
+  std::vector<DType> types;
+  std::vector<std::int64_t> rows{0}, columns{0};
+  DType type = parts[0].dtype();
+  for (const Tensor& p : parts) {
+    if (p.dim() > 2)
+      throw ShapeError(text("block_diag: part ", blocks.size(), " has shape ", p.shape(), ", more than two axes"));
+    blocks.push_back(atleast_2d(p));
+    types.push_back(p.dtype());
+    type = promote(type, p.dtype());
+    rows.push_back(rows.back() + blocks.back().shape()[0]);
+    columns.push_back(columns.back() + blocks.back().shape()[1]);
+  }
+  return record(
+      {"block_diag"}, blocks,
+      [&](const Inputs& in) {
+        Tensor y = zeros({rows.back(), columns.back()}, type);
+        for (std::size_t i = 0; i < in.size(); ++i)
+          kernels::copy_into(slice(slice(y, 0, rows[i], rows[i + 1]), 1, columns[i], columns[i + 1]), in[i]);
+        return y;
+      },
+      [rows, columns, types](const Saved& s, const Tensor& dy) {
+        std::vector<Tensor> each(types.size());
+        for (std::size_t i = 0; i < each.size(); ++i)
+          if (s.needs(static_cast<int>(i)))
+            each[i] = to(slice(slice(dy, 0, rows[i], rows[i + 1]), 1, columns[i], columns[i + 1]), types[i]);
+        return each;
+      });
+}
+
 std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, int axis) {
   const int k = normalize_axis("split", axis, x.dim());
   std::int64_t total = 0;
   for (const std::int64_t n : sizes) total += n < 0 ? x.numel() + 1 : n;
   if (x.dim() == 0 || total != x.shape()[k])
     throw ShapeError(text("split: the sizes add up to ", total, ", axis ", k, " of shape ", x.shape(), " does not"));
-  std::vector<Tensor> parts;
-  std::int64_t at = 0;
-  for (const std::int64_t n : sizes) {
-    parts.push_back(slice(x, k, at, at + n));
-    at += n;
+  if (sizes.empty()) return {};
+  if (sizes.size() > most_outputs) {
+    std::vector<Tensor> parts;
+    std::int64_t at = 0;
+    for (const std::int64_t n : sizes) {
+      parts.push_back(slice(x, k, at, at + n));
+      at += n;
+    }
+    return parts;
   }
+  const Dims attribute = sizes.size() <= Dims::max_rank ? Dims(std::span(sizes)) : Dims();
+  return record(
+      {"split", {{"axis", k}, {"sizes", attribute}}}, {x},
+      [&](const Inputs& in) {
+        std::vector<Tensor> parts;
+        std::int64_t at = 0;
+        for (const std::int64_t n : sizes) {
+          parts.push_back(slice_view(in[0], k, at, at + n, 1));
+          at += n;
+        }
+        return parts;
+      },
+      [k, sizes, shape = x.shape(), type = x.dtype()](const Saved&, std::span<const Tensor> dys) -> Tensor {
+        std::vector<Tensor> parts;
+        for (std::size_t i = 0; i < sizes.size(); ++i) {
+          Shape part = shape;
+          part[k] = sizes[i];
+          parts.push_back(dys[i].defined() ? dys[i] : zeros(part, type));
+        }
+        return cat(parts, k);
+      });
+}
+
+std::vector<Tensor> chunk(const Tensor& x, std::int64_t chunks, int axis) {
+  const int k = normalize_axis("chunk", axis, x.dim());
+  if (chunks < 1) throw ConfigError(text("chunk: ", chunks, " parts\n  help: ask for 1 or more"));
+  if (chunks > most_parts) throw ConfigError(text("chunk: ", chunks, " parts are more than ", most_parts));
+  if (x.dim() == 0) throw ShapeError("chunk: a tensor of rank 0 has no axis to cut");
+  const std::int64_t n = x.shape()[k], each = n == 0 ? 0 : (n - 1) / chunks + 1;
+  std::vector<std::int64_t> sizes;
+  for (std::int64_t at = 0; at < n; at += each) sizes.push_back(std::min(each, n - at));
+  if (n == 0) sizes.assign(static_cast<std::size_t>(chunks), 0);
+  return split(x, sizes, k);
+}
+
+std::vector<Tensor> tensor_split(const Tensor& x, std::int64_t sections, int axis) {
+  const int k = normalize_axis("tensor_split", axis, x.dim());
+  if (sections < 1) throw ConfigError(text("tensor_split: ", sections, " parts\n  help: ask for 1 or more"));
+  if (sections > most_parts) throw ConfigError(text("tensor_split: ", sections, " parts are more than ", most_parts));
+  if (x.dim() == 0) throw ShapeError("tensor_split: a tensor of rank 0 has no axis to cut");
+  const std::int64_t each = x.shape()[k] / sections, larger = x.shape()[k] % sections;
+  std::vector<std::int64_t> sizes;
+  for (std::int64_t i = 0; i < sections; ++i) sizes.push_back(each + (i < larger));
+  return split(x, sizes, k);
+}
+
+std::vector<Tensor> tensor_split(const Tensor& x, const std::vector<std::int64_t>& places, int axis) {
+  const int k = normalize_axis("tensor_split", axis, x.dim());
+  if (x.dim() == 0) throw ShapeError("tensor_split: a tensor of rank 0 has no axis to cut");
+  const std::int64_t n = x.shape()[k];
+  std::vector<Tensor> parts;
+  std::int64_t start = 0;
+  for (const std::int64_t stop : places) {
+    parts.push_back(slice(x, k, start, stop));  // places need not be sorted
+    start = stop;
+  }
+  parts.push_back(slice(x, k, start, n));
   return parts;
+}
+
+std::vector<Tensor> unbind(const Tensor& x, int axis) {
+  const int k = normalize_axis("unbind", axis, x.dim());
+  if (x.dim() == 0) throw ShapeError("unbind: a tensor of rank 0 has no axis to cut");
+  const std::int64_t n = x.shape()[k];
+  if (n == 0) return {};
+  if (n > static_cast<std::int64_t>(most_outputs)) {
+    std::vector<Tensor> parts;
+    for (std::int64_t i = 0; i < n; ++i) parts.push_back(select(x, k, i));
+    return parts;
+  }
+  Shape part = x.shape();
+  part.erase(k);
+  return record(
+      {"unbind", {{"axis", k}}}, {x},
+      [&](const Inputs& in) {
+        Strides strides = in[0].strides();
+        strides.erase(k);
+        std::vector<Tensor> parts;
+        for (std::int64_t i = 0; i < n; ++i)
+          parts.push_back(view_as(in[0], part, strides, part.product() ? i * in[0].strides()[k] : 0));
+        return parts;
+      },
+      [k, part, type = x.dtype()](const Saved&, std::span<const Tensor> dys) -> Tensor {
+        std::vector<Tensor> parts;
+        for (const Tensor& dy : dys) parts.push_back(dy.defined() ? dy : zeros(part, type));
+        return stack(parts, k);
+      });
 }
 
 Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : copy(x); }

@@ -1,4 +1,6 @@
 #pragma once
+#include <cmath>
+
 #include <weft/autograd/grad.h>
 #include <weft/autograd/ops/reduction.h>
 #include <weft/autograd/ops/shape.h>
@@ -6,19 +8,26 @@
 #include <weft/tensor/kernels.h>
 
 /// What several families of operations share. Not for users.
+namespace weft {
+enum class Reduction;
+}
 namespace weft::detail {
+
+/// The losses of the single elements or rows brought together.
+Tensor reduced(const Tensor& losses, Reduction reduction);
 
 /// A gradient brought back to the shape and type of the input it belongs to.
 inline Tensor fit(const Tensor& dy, const Shape& shape, DType dtype) {
   return dy.defined() ? to(sum_to(dy, shape), dtype) : dy;
 }
 
-/// As int64; an index without entries may have any type.
-inline Tensor checked_index(const char* op, const Tensor& index) {
-  if (index.dtype() == DType::int64) return index;
-  if (index.dtype() != DType::int32 && index.numel() != 0)
-    throw DtypeError(text(op, ": the index is ", index.dtype(), "\n  help: convert it with to(index, DType::int64)"));
-  return kernels::cast(index, DType::int64);
+/// Both in the type that holds both: a formula that uses each several times is then as exact as that type.
+struct Pair {
+  Tensor a, b;
+};
+inline Pair promoted(const Tensor& a, const Tensor& b) {
+  const DType type = promote(a.dtype(), b.dtype());
+  return {to(a, type), to(b, type)};
 }
 
 /// Records y = op(a, b) with broadcasting and promotion. `rule` gives both gradients in y's shape.
@@ -45,11 +54,47 @@ Tensor record_unary(const Call& call, const Tensor& x, kernels::Unary op, Rule r
       call, {x}, [op](const Inputs& in) { return kernels::unary(op, in[0]); }, rule);
 }
 
+/// x, but at least `low`. Gradient: dy, also where x was raised: the bound guards a division and is no part of the
+/// function.
+inline Tensor raised(const Tensor& x, double low) {
+  return record(
+      {"raised", {{"low", low}}}, {x}, [low](const Inputs& in) { return kernels::clamp(in[0], low, __builtin_inf()); },
+      [](const Saved&, const Tensor& dy) { return dy; });
+}
+
 /// The fused first derivative op(dy, v) where nothing is recorded, else the same by `composite`,
 /// which is made of operations and so can be differentiated again.
 template <class Composite>
 Tensor first_order(kernels::Binary op, const Tensor& dy, const Tensor& v, Composite composite) {
   return grad_enabled() ? composite() : kernels::binary(op, dy, v);
+}
+
+/// An index as int64; one without entries may have any type.
+inline Tensor as_index(const char* op, const Tensor& index) {
+  if (index.dtype() == DType::int64) return index;
+  if (index.dtype() != DType::int32 && index.numel() != 0)
+    throw DtypeError(text(op, ": the index is ", index.dtype(), "\n  help: convert it with to(index, DType::int64)"));
+  return kernels::cast(index, DType::int64);
+}
+
+/// A tensor of rank 0 is indexed as one of one element.
+inline Tensor as_line(const Tensor& x) { return x.dim() == 0 ? reshape(x, {1}) : x; }
+
+/// Values in the type of the tensor that they are written into. Throws DtypeError where fractions would be cut off.
+inline Tensor values_for(const char* op, const Tensor& values, DType type) {
+  if (is_floating(values.dtype()) && !is_floating(type))
+    throw DtypeError(text(op, ": ", values.dtype(), " values do not fit into a tensor of ", type,
+                          "\n  help: convert one of the two with to"));
+  return to(values, type);
+}
+
+/// The same of a number, which may be a whole number in any form.
+inline Tensor value_for(const char* op, const Scalar& value, DType type) {
+  const double v = value.real();
+  if (value.kind() == DType::float64 && !is_floating(type) && !(std::floor(v) == v && std::abs(v) < 0x1p63))
+    throw DtypeError(text(op, ": ", v, " does not fit into a tensor of ", type,
+                          "\n  help: convert the tensor with to(x, DType::float32)"));
+  return scalar(value, type);
 }
 
 }  // namespace weft::detail

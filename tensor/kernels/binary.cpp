@@ -75,6 +75,13 @@ struct floor_divide_ {
     return q - whole > T(0.5) ? whole + T(1) : whole;
   }
 };
+struct trunc_divide_ {
+  WEFT_INLINE static Int apply(Int a, Int b) { return b == -1 ? wrap_sub(0, a) : a / b; }
+  template <class T>
+  WEFT_INLINE static T apply(T a, T b) {
+    return math::trunc(a / b);
+  }
+};
 struct pow_ {
   WEFT_INLINE static float apply(float a, float b) { return __builtin_powf(a, b); }
   WEFT_INLINE static double apply(double a, double b) { return __builtin_pow(a, b); }
@@ -100,6 +107,18 @@ struct minimum_ {
     return math::min_nan(a, b);
   }
 };
+struct fmax_ {
+  template <class T>
+  WEFT_INLINE static T apply(T a, T b) {
+    return ((a >= b) | (b != b)) ? a : b;
+  }
+};
+struct fmin_ {
+  template <class T>
+  WEFT_INLINE static T apply(T a, T b) {
+    return ((a <= b) | (b != b)) ? a : b;
+  }
+};
 struct atan2_ {
   WEFT_INLINE static float apply(float a, float b) { return __builtin_atan2f(a, b); }
   WEFT_INLINE static double apply(double a, double b) { return __builtin_atan2(a, b); }
@@ -114,6 +133,30 @@ struct copysign_ {
     return math::copysign(a, b);
   }
 };
+struct xlogy_ {
+  template <class T>
+  WEFT_INLINE static T apply(T a, T b) {
+    return math::choose((a == T(0)) & (b == b), T(0), a * math::log(b));
+  }
+};
+struct polygamma_ {
+  WEFT_INLINE static double apply(double n, double x) { return math::polygamma(n, x); }
+  WEFT_INLINE static float apply(float n, float x) {
+    return static_cast<float>(math::polygamma(static_cast<double>(n), static_cast<double>(x)));
+  }
+};
+struct elu_ {
+  template <class T>
+  WEFT_INLINE static T apply(T x, T alpha) {
+    return math::choose(x > T(0), x, alpha * math::expm1(math::choose(x > T(0), T(0), x)));
+  }
+};
+struct elu_slope_ {
+  template <class T>
+  WEFT_INLINE static T apply(T x, T alpha) {
+    return math::choose(x > T(0), T(1), alpha * math::exp(math::choose(x > T(0), T(0), x)));
+  }
+};
 struct bitwise_and_ {
   WEFT_INLINE static Int apply(Int a, Int b) { return a & b; }
 };
@@ -122,6 +165,17 @@ struct bitwise_or_ {
 };
 struct bitwise_xor_ {
   WEFT_INLINE static Int apply(Int a, Int b) { return a ^ b; }
+};
+
+// Shifting by all bits or more, or by less than none, shifts everything out.
+struct left_shift_ {
+  WEFT_INLINE static Int apply(Int a, Int b) {
+    const auto bits = static_cast<std::uint64_t>(a), by = static_cast<std::uint64_t>(b);
+    return by < 64 ? static_cast<Int>(bits << by) : 0;
+  }
+};
+struct right_shift_ {
+  WEFT_INLINE static Int apply(Int a, Int b) { return a >> (static_cast<std::uint64_t>(b) < 64 ? b : 63); }
 };
 
 #define WEFT_TEST_OP(name, expression)        \
@@ -175,6 +229,18 @@ struct silu_grad_ {
     return dy * (s + v * (s * (T(1) - s)));
   }
 };
+
+struct mish_grad_ {
+  template <class T>
+  WEFT_INLINE static T apply(T dy, T v) {
+    const auto gate = math::mish_gate(v);
+    const T inverse = T(1) / gate.below, t = gate.above * inverse;
+    // 1 - t^2 from the difference of the two sums, which is known without cancellation.
+    const T e = math::exp(-math::abs(v)), difference = math::choose(v < T(0), T(2), T(2) * e * e);
+    return dy * (t + v * (difference * inverse) * (T(1) + t) * math::sigmoid(v));
+  }
+};
+WEFT_GRADIENT(hardswish_grad, v <= T(-3) ? T(0) : v >= T(3) ? dy : dy * (v / T(3) + T(0.5)))
 
 template <class Op, class T, class Y>
 void loop(void* y, const void* a, const void* b, Int n, Int step_a, Int step_b) {
@@ -256,17 +322,26 @@ void WEFT_LEVELED(install_binary)(KernelTable& t) {
   numbers<mul_>(t, Binary::mul);
   numbers<maximum_>(t, Binary::maximum);
   numbers<minimum_>(t, Binary::minimum);
+  numbers<fmax_>(t, Binary::fmax);
+  numbers<fmin_>(t, Binary::fmin);
   floats<div_>(t, Binary::div);
   floats<copysign_>(t, Binary::copysign);
+  floats<xlogy_>(t, Binary::xlogy);
+  floats<elu_>(t, Binary::elu);
+  floats<elu_slope_>(t, Binary::elu_slope);
   heavy_numbers<floor_divide_>(t, Binary::floor_divide);
+  heavy_numbers<trunc_divide_>(t, Binary::trunc_divide);
   heavy_numbers<remainder_>(t, Binary::remainder);
   heavy_numbers<fmod_>(t, Binary::fmod);
   heavy_numbers<pow_>(t, Binary::pow);
   heavy_floats<atan2_>(t, Binary::atan2);
   heavy_floats<hypot_>(t, Binary::hypot);
+  heavy_floats<polygamma_>(t, Binary::polygamma);
   integers<bitwise_and_>(t, Binary::bitwise_and);
   integers<bitwise_or_>(t, Binary::bitwise_or);
   integers<bitwise_xor_>(t, Binary::bitwise_xor);
+  integers<left_shift_>(t, Binary::left_shift);
+  integers<right_shift_>(t, Binary::right_shift);
   tests<logical_and_>(t, Binary::logical_and);
   tests<logical_or_>(t, Binary::logical_or);
   tests<logical_xor_>(t, Binary::logical_xor);
@@ -283,6 +358,8 @@ void WEFT_LEVELED(install_binary)(KernelTable& t) {
   floats<gelu_tanh_grad_>(t, Binary::gelu_tanh_grad);
   floats<silu_grad_>(t, Binary::silu_grad);
   floats<softplus_grad_>(t, Binary::softplus_grad);
+  floats<mish_grad_>(t, Binary::mish_grad);
+  floats<hardswish_grad_>(t, Binary::hardswish_grad);
   t.axpy[0] = axpy<float>;
   t.axpy[1] = axpy<double>;
 }

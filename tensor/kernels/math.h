@@ -305,6 +305,31 @@ WEFT_MATH T gelu_tanh(T x) {
   return x * sigmoid(u);
 }
 
+/// 3.2 ulp. log(x / (1 - x)), with its digits kept near 1/2 too, where the quotient is 1 + (2x - 1) / (1 - x).
+template <class T>
+WEFT_MATH T logit(T x) {
+  const T rest = T(1) - x;
+  return choose(x < T(0.25), log(x / rest), log1p((x + x - T(1)) / rest));
+}
+
+/// tanh(softplus(x)) as a quotient of sums of positive numbers.
+template <class T>
+struct MishGate {
+  T above, below;
+};
+template <class T>
+WEFT_MATH MishGate<T> mish_gate(T x) {
+  const T e = exp(-abs(x));
+  const T above = choose(x < T(0), e * (e + T(2)), T(1) + T(2) * e);
+  return {above, above + choose(x < T(0), T(2), T(2) * e * e)};
+}
+/// 4.0 ulp.
+template <class T>
+WEFT_MATH T mish(T x) {
+  const MishGate<T> gate = mish_gate(x);
+  return x * (gate.above / gate.below);
+}
+
 // ---- trigonometric; |x| <= trigonometric_limit in float32
 
 constexpr float trigonometric_limit = 1e5f;
@@ -350,6 +375,53 @@ WEFT_MATH double digamma(double x) {
       z *
       (1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 - z * (691.0 / 32760 - z / 12))))));
   return y + __builtin_log(x) - 0.5 / x - series;
+}
+
+/// The inverse of erf: Winitzki's approximation (2008), good to 2e-3, then two steps of Halley's method, each of which
+/// triples the digits. The upper half is solved for erfc, where 1 - x is exact.
+WEFT_MATH double erfinv(double x) {
+  const double t = abs(x);
+  if (!(t < 1)) return t == 1 ? copysign(infinity<double>, x) : not_a_number<double>;
+  const double a = 0.147, line = __builtin_log1p(-t * t), b = 0.63661977236758134308 / a + 0.5 * line;
+  double y = sqrt(-line / a / (sqrt(b * b - line / a) + b));
+  for (int step = 0; step < 2; ++step) {
+    const double miss = t < 0.5 ? erf(y) - t : (1 - t) - erfc(y);
+    const double newton = miss * 0.88622692545275801365 * __builtin_exp(y * y);
+    y -= newton / (1 + y * newton);
+  }
+  return copysign(y, x);
+}
+
+/// The sum of (x + k)^-s over k >= 0, for whole s >= 2 and x > 0: a few terms, then the formula of Euler and Maclaurin.
+WEFT_MATH double hurwitz_zeta(double s, double x) {
+  // Bernoulli numbers B_2k over (2k)!.
+  constexpr double coefficients[] = {
+      1.0 / 12, -1.0 / 720, 1.0 / 30240, -1.0 / 1209600, 1.0 / 47900160, -691.0 / 1307674368000.0, 1.0 / 74724249600.0};
+  double sum = 0;
+  while (x < 10 + s) {
+    sum += __builtin_pow(x, -s);
+    x += 1;
+  }
+  const double last = __builtin_pow(x, -s);
+  sum += last * (x / (s - 1) + 0.5);
+  double term = last * s / x;
+  for (int k = 0; k < 7; ++k) {
+    sum += coefficients[k] * term;
+    term *= (s + 2 * k + 1) * (s + 2 * k + 2) / (x * x);
+  }
+  return sum;
+}
+/// Derivative number n >= 1 of digamma: (-1)^(n+1) n! zeta(n + 1, x).
+WEFT_MATH double polygamma(double n, double x) {
+  if (!(x > -infinity<double>)) return not_a_number<double>;
+  const double s = n + 1, whole = __builtin_floor(x);
+  const bool even = __builtin_fmod(n, 2.0) == 0;
+  const double factor = (even ? -1 : 1) * __builtin_tgamma(s);
+  if (x > 0) return x == infinity<double> ? factor * 0.0 : factor * hurwitz_zeta(s, x);
+  if (x == whole) return copysign(infinity<double>, factor);
+  // Below 0 the terms fall into those on either side of 0.
+  const double part = x - whole, below = hurwitz_zeta(s, 1 - part) - hurwitz_zeta(s, 1 - x);
+  return factor * (hurwitz_zeta(s, part) + (even ? -below : below));
 }
 
 }  // namespace math

@@ -27,6 +27,12 @@ struct SgdNumbers {
   bool nesterov, first, has_velocity;
 };
 
+/// Entries sorted by row: row i owns places offsets[i] to offsets[i + 1], and the entry at place p is number entries[p]
+/// and reads row others[p].
+struct SparseRows {
+  const std::int64_t *offsets, *others, *entries;
+};
+
 /// Blocks of a product: `gemm_depth` x `gemm_columns` of b and `gemm_rows` x `gemm_depth` of a are packed at a time.
 inline constexpr std::int64_t gemm_depth = 256, gemm_columns = 1024, gemm_rows = 192;
 inline constexpr std::int64_t gemm_scratch = gemm_depth * (gemm_columns + gemm_rows + 8 + 64);
@@ -78,6 +84,16 @@ struct KernelTable {
   // Without scratch memory (gemm_scratch elements, aligned to 64 bytes) k may be at most gemm_small_depth.
   void (*gemm[2])(void* c, Int ld_c, const void* a, Int row_a, Int column_a, const void* b, Int row_b, Int column_b,
                   Int m, Int n, Int k, const void* bias, void* scratch);
+
+  // ---- compressed rows; rows of numbers are `heads` times `width` long, weights `heads` per entry
+  /// y[i] = sum of weight[entry] * x[other] over the entries of rows first <= i < last; weight may be null (ones).
+  void (*sparse_rows[2])(void* y, const void* x, const void* weight, const SparseRows& r, Int first, Int last,
+                         Int heads, Int width);
+  /// y[e] = the inner product of a[rows[e]] and b[columns[e]], head by head.
+  void (*sparse_dots[2])(void* y, const void* a, const void* b, const Int* rows, const Int* columns, Int n, Int heads,
+                         Int width);
+  /// y[i] = the largest x[other] in each column, NaN if there is one, 0 without entries.
+  void (*sparse_max[2])(void* y, const void* x, const SparseRows& r, Int first, Int last, Int width);
 
   // ---- optimiser steps
   void (*adam[2])(void* p, const void* g, void* m, void* v, Int n, const AdamNumbers& s);

@@ -70,6 +70,8 @@ WEFT_LIBRARY(sin) WEFT_LIBRARY(cos) WEFT_LIBRARY(tan) WEFT_LIBRARY(asin) WEFT_LI
 WEFT_LIBRARY(sinh) WEFT_LIBRARY(cosh) WEFT_LIBRARY(asinh) WEFT_LIBRARY(acosh) WEFT_LIBRARY(atanh)
 WEFT_OWN(tanh) WEFT_OWN(sigmoid) WEFT_OWN(log_sigmoid) WEFT_OWN(softplus) WEFT_OWN(silu)
 WEFT_OWN(gelu) WEFT_OWN(gelu_tanh) WEFT_OWN(erf) WEFT_OWN(erfc)
+WEFT_OWN(logit) WEFT_OWN(mish)
+WEFT_BOTH(hardswish_, x <= T(-3) ? T(0) : x >= T(3) ? x : x * ((x + T(3)) / T(6)))
 // clang-format on
 struct lgamma_ {
   WEFT_INLINE static double apply(double x) {
@@ -81,6 +83,10 @@ struct lgamma_ {
 struct digamma_ {
   WEFT_INLINE static double apply(double x) { return math::digamma(x); }
   WEFT_INLINE static float apply(float x) { return static_cast<float>(math::digamma(static_cast<double>(x))); }
+};
+struct erfinv_ {
+  WEFT_INLINE static double apply(double x) { return math::erfinv(x); }
+  WEFT_INLINE static float apply(float x) { return static_cast<float>(math::erfinv(static_cast<double>(x))); }
 };
 
 template <class Op, class T>
@@ -237,6 +243,10 @@ void WEFT_LEVELED(install_unary)(KernelTable& t) {
   floats<erfc_>(t, Unary::erfc);
   floats<lgamma_>(t, Unary::lgamma);
   floats<digamma_>(t, Unary::digamma);
+  floats<erfinv_>(t, Unary::erfinv);
+  floats<logit_>(t, Unary::logit);
+  floats<mish_>(t, Unary::mish);
+  floats<hardswish_>(t, Unary::hardswish);
   integers<same_>(t, Unary::floor);
   integers<same_>(t, Unary::ceil);
   integers<same_>(t, Unary::round);

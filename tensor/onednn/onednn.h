@@ -1,7 +1,9 @@
 #pragma once
 #include <cstdint>
 
-/// Matrix products by oneDNN. Nothing outside this folder includes oneDNN's headers.
+#include <weft/tensor/convolution.h>
+
+/// Matrix products and convolutions by oneDNN. Nothing outside this folder includes oneDNN's headers.
 namespace weft::kernels::onednn {
 
 /// c (m x n, rows ld_c apart) = a b (+ bias per column); strides in elements, one stride of a and b is 1.
@@ -22,5 +24,19 @@ bool product(const Matmul& p);
 
 /// The implementation that product() uses for these sizes and strides, "" for none (for tests).
 const char* implementation(const Matmul& p);
+
+/// One pass of a convolution: x (batch, channels, input...) and y (batch, results, output...) lie channels-last, weight
+/// (results, channels / groups, kernel...) row-major. The pass says which of them is computed.
+struct Window {
+  ConvolutionPass pass;
+  std::int64_t batch, channels, results;
+  const Convolution* shape;
+  float *x, *weight, *y;
+  const float* bias;  ///< (results), or null; read by the forward pass
+};
+
+/// As product().
+bool convolve(const Window& w);
+const char* implementation(const Window& w);
 
 }  // namespace weft::kernels::onednn

@@ -45,5 +45,11 @@ void expect_close(const Tensor& actual, const Tensor& expected, const Json& one_
 
 /// Runs a case of ops.json through the operation's record; skipped when there is none.
 Outcome run_operation(const Suite& suite, const Json& one_case);
+/// Runs a case of optim.json: an optimiser, a schedule, or clipping.
+Outcome run_optimization(const Suite& suite, const Json& one_case);
+/// Runs a case of metrics.json; skipped when it expects a figure that weft lacks and the others agree.
+Outcome run_metric(const Suite& suite, const Json& one_case);
+/// Runs a case of graphs.json through the layer or pooling of its name; skipped when there is none.
+Outcome run_graph(const Suite& suite, const Json& one_case);
 
 }  // namespace weft::tests

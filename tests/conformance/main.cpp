@@ -22,8 +22,9 @@ struct Kind {
   Runner run;
 };
 constexpr Kind kinds[] = {
-    {"ops", "op", run_operation},    {"modules", "module", nullptr}, {"graphs", "module", nullptr},
-    {"optim", "optimizer", nullptr}, {"metrics", "metric", nullptr},
+    {"ops", "op", run_operation},      {"modules", "module", nullptr},
+    {"graphs", "module", run_graph},   {"optim", "optimizer", run_optimization},
+    {"metrics", "metric", run_metric},
 };
 
 struct Options {

@@ -155,100 +155,277 @@ const Family two_arguments{
                    {"x(3)", "ConfigError: clamp: neither bound is given\n  help: pass low, high or both"}}},
 };
 
-const Family one_argument{
+const Family quotients{
+    Record{.name = "div/trunc",
+           .torch = {"div/trunc_rounding(input, other, *, rounding_mode)"},
+           .call =
+               [](const Args& a) {
+                 return a.is_tensor("other") ? div(a.tensor("input"), a.tensor("other"), Rounding::trunc)
+                                             : div(a.tensor("input"), a.number("other"), Rounding::trunc);
+               },
+           .samples = {"x(3, 4), apart(3, 4), rounding_mode='trunc'", "x(3, 1), apart(4), rounding_mode='trunc'",
+                       "x(), apart(2, 3), rounding_mode='trunc'", "x(0, 3), apart(1, 3), rounding_mode='trunc'",
+                       "x(5), -2, rounding_mode='trunc'",
+                       "tensor([-7, 7, -7, 7]), tensor([2, 2, -2, -2]), rounding_mode='trunc'"},
+           .reference = [](double a, double b) { return std::trunc(a / b); },
+           .types = {DType::int64, DType::int32},
+           .errors = {{"index(3), tensor([1, 0, 2], 'int64'), rounding_mode='trunc'",
+                       "ConfigError: trunc_divide: an integer is divided by 0 in b [3]\n"
+                       "  help: divide floating types, or replace the zeros with where(b == 0, 1, b)"}}},
+    Record{.name = "floor_divide",
+           .torch = {"floor_divide(input, other)", "div/floor_rounding(input, other, *, rounding_mode)"},
+           .call = binary(floor_divide, floor_divide),
+           .samples = {"x(3, 4), apart(3, 4)", "x(3, 1), apart(4)", "x(), apart(2, 3)", "x(0, 3), apart(1, 3)",
+                       "x(5), -2", "tensor([-7, 7, -7, 7]), tensor([2, 2, -2, -2])"},
+           .reference = [](double a, double b) { return std::floor(a / b); },
+           .types = {DType::int64, DType::int32},
+           .errors = {WEFT_NOT_BROADCAST("floor_divide")}},
+    Record{.name = "remainder",
+           .torch = {"remainder(input, other)"},
+           .call = binary(remainder, operator%),
+           .samples = {"x(3, 4), apart(3, 4)", "x(3, 1), apart(4)", "x(), apart(2, 3)", "x(0, 3), apart(1, 3)",
+                       "x(5), -2", "tensor([-7.5, 7.5, -7.5, 7.5]), tensor([2, 2, -2, -2])"},
+           .reference = [](double a, double b) { return a - b * std::floor(a / b); },
+           .types = {DType::int64, DType::int32},
+           .errors = {WEFT_NOT_BROADCAST("remainder")}},
+    Record{.name = "fmod",
+           .torch = {"fmod(input, other)"},
+           .call = binary(fmod, fmod),
+           .samples = {"x(3, 4), apart(3, 4)", "x(3, 1), apart(4)", "x(), apart(2, 3)", "x(0, 3), apart(1, 3)",
+                       "x(5), -2", "tensor([-7.5, 7.5, -7.5, 7.5]), tensor([2, 2, -2, -2])"},
+           .reference = [](double a, double b) { return a - b * std::trunc(a / b); },
+           .types = {DType::int64, DType::int32},
+           .errors = {WEFT_NOT_BROADCAST("fmod")}},
+};
+
+/// Three tensors that broadcast, element by element.
+Tensor of_three(const Tensor& x, const Tensor& y, const Tensor& z,
+                const std::function<double(double, double, double)>& f) {
+  const Shape shape = broadcast("", x.shape(), broadcast("", y.shape(), z.shape()));
+  return over(stack({expand(x, shape), expand(y, shape), expand(z, shape)}, -1), {-1}, false,
+              [&f](const std::vector<double>& v) { return f(v[0], v[1], v[2]); });
+}
+
+const Family mixtures{
+    Record{.name = "fmax",
+           .torch = {"fmax(input, other)"},
+           .call = binary(fmax),
+           .samples = {"distinct(3, 4), x(3, 4)", "x(3, 1), distinct(4)", "x(), x()", "x(0, 3), x(3)"},
+           .reference = [](double a, double b) { return std::fmax(a, b); },
+           .types = {DType::bfloat16, DType::int32},
+           .errors = {WEFT_NOT_BROADCAST("fmax")}},
+    Record{.name = "fmin",
+           .torch = {"fmin(input, other)"},
+           .call = binary(fmin),
+           .samples = {"distinct(3, 4), x(3, 4)", "x(3, 1), distinct(4)", "x(), x()", "x(0, 3), x(3)"},
+           .reference = [](double a, double b) { return std::fmin(a, b); },
+           .types = {DType::bfloat16, DType::int32},
+           .errors = {WEFT_NOT_BROADCAST("fmin")}},
+    Record{.name = "fmax/NaN",
+           .weft = "fmax(input, other)",
+           .call = [](const Args& a) -> Outputs {
+             return std::vector<Tensor>{fmax(a.tensor("input"), a.tensor("other")),
+                                        fmin(a.tensor("input"), a.tensor("other"))};
+           },
+           .samples = {"tensor([1, nan, nan, -inf]), tensor([nan, 2, nan, nan])"},
+           .reference = [](const Args& a) -> Outputs {
+             const Tensor x = stack({a.tensor("input"), a.tensor("other")}, -1);
+             const Tensor y = over(x, {-1}, false, [](const std::vector<double>& v) { return std::fmax(v[0], v[1]); });
+             return std::vector<Tensor>{y, y};
+           },
+           .no_gradient = "there is nothing to difference at NaN; the records fmax and fmin check it"},
+    Record{.name = "atan2",
+           .torch = {"atan2(input, other)", "arctan2(input, other)"},
+           .call = binary(atan2),
+           .samples = WEFT_SAMPLES_OF_TWO("apart"),
+           .reference = [](double a, double b) { return std::atan2(a, b); },
+           .result = Result::floating,
+           .types = {DType::bfloat16, DType::int64},
+           .errors = {WEFT_NOT_BROADCAST("atan2")}},
+    Record{.name = "hypot",
+           .torch = {"hypot(input, other)"},
+           .call = binary(hypot),
+           .samples = {"apart(3, 4), x(3, 4)", "apart(3, 1), x(4)", "apart(), x(2, 3)", "x(0, 3), x(1, 3)"},
+           .reference = [](double a, double b) { return std::hypot(a, b); },
+           .result = Result::floating,
+           .types = {DType::bfloat16},
+           .errors = {WEFT_NOT_BROADCAST("hypot")}},
+    Record{.name = "hypot/extremes",
+           .weft = "hypot(input, other)",
+           .call = binary(hypot),
+           .samples = {"tensor([3e200, 3e-200]), tensor([4e200, 4e-200])"},
+           .reference = [](double a, double b) { return std::hypot(a, b); },
+           .no_gradient = "the step of differences is too wide or too small here; the record hypot checks it"},
+    Record{.name = "copysign",
+           .torch = {"copysign(input, other)"},
+           .call = binary(copysign, copysign),
+           .samples = {"apart(3, 4), apart(3, 4)", "apart(3, 1), apart(4)", "apart(), apart(2, 3)", "x(0, 3), x(1, 3)",
+                       "apart(4), -0.5"},
+           .reference = [](double a, double b) { return std::copysign(a, b); },
+           .result = Result::floating,
+           .types = {DType::bfloat16, DType::int64},
+           .errors = {WEFT_NOT_BROADCAST("copysign")}},
+    Record{.name = "xlogy",
+           .torch = {"xlogy(input, other)"},
+           .call = binary(xlogy),
+           .samples = {"x(3, 4), positive(3, 4)", "x(3, 1), positive(4)", "x(), positive(2, 3)",
+                       "x(0, 3), positive(1, 3)", "tensor([0, 1, 0]), tensor([2, 0.5, 0.25])"},
+           .reference = [](double a, double b) { return a == 0 ? 0 : a * std::log(b); },
+           .result = Result::floating,
+           .types = {DType::bfloat16, DType::int64},
+           .errors = {WEFT_NOT_BROADCAST("xlogy")}},
+    Record{.name = "xlogy/at 0",
+           .weft = "xlogy(input, other)",
+           .call = binary(xlogy),
+           .samples = {"tensor([0, 0, 0, 1, nan]), tensor([0, -1, nan, 0, 1])"},
+           .reference = [](double a, double b) { return std::isnan(b) ? b
+                                                        : a == 0      ? 0
+                                                                      : a * std::log(b); },
+           .no_gradient = "there is nothing to difference at infinities; the record xlogy checks it"},
+    Record{.name = "heaviside",
+           .torch = {"heaviside(input, other)"},
+           .call = binary(heaviside),
+           .samples = {"apart(3, 4), x(3, 4)", "apart(3, 1), x(4)", "apart(), x(2, 3)", "x(0, 3), x(1, 3)"},
+           .reference = [](double a, double b) { return a == 0  ? b
+                                                        : a > 0 ? 1
+                                                                : 0; },
+           .types = {DType::bfloat16, DType::int64}},
+    Record{.name = "lerp",
+           .torch = {"lerp(input, end, weight)"},
+           .call =
+               [](const Args& a) {
+                 const Tensor x = a.tensor("input"), y = a.tensor("end");
+                 return a.is_tensor("weight") ? lerp(x, y, a.tensor("weight")) : lerp(x, y, a.real("weight"));
+               },
+           .samples = {"x(3, 4), x(3, 4), 0.4", "x(3, 1), x(4), 0.75", "x(), x(), x()", "x(3, 4), x(4), x(3, 1)",
+                       "x(2, 3), x(), x(3)", "x(0, 3), x(3), 2", "x(5), x(5), 1"},
+           .reference =
+               [](const Args& a) {
+                 const Tensor w = a.is_tensor("weight") ? a.tensor("weight") : scalar(a.real("weight"), DType::float64);
+                 return of_three(a.tensor("input"), a.tensor("end"), w,
+                                 [](double x, double y, double t) { return x + t * (y - x); });
+               },
+           .types = {DType::bfloat16}},
+    Record{.name = "addcmul",
+           .torch = {"addcmul(input, tensor1, tensor2, *, value=1)"},
+           .call =
+               [](const Args& a) {
+                 return addcmul(a.tensor("input"), a.tensor("tensor1"), a.tensor("tensor2"), a.number("value"));
+               },
+           .samples = {"x(3, 4), x(3, 4), x(3, 4)", "x(3, 4), x(3, 1), x(4), value=-2", "x(), x(2, 3), x(3)",
+                       "x(), x(), x(), value=3", "x(0, 3), x(3), x(3)"},
+           .reference =
+               [](const Args& a) {
+                 const double value = a.real("value");
+                 return of_three(a.tensor("input"), a.tensor("tensor1"), a.tensor("tensor2"),
+                                 [value](double x, double y, double z) { return x + value * y * z; });
+               },
+           .types = {DType::int64}},
+    Record{.name = "addcdiv",
+           .torch = {"addcdiv(input, tensor1, tensor2, *, value=1)"},
+           .call =
+               [](const Args& a) {
+                 return addcdiv(a.tensor("input"), a.tensor("tensor1"), a.tensor("tensor2"), a.number("value"));
+               },
+           .samples = {"x(3, 4), x(3, 4), apart(3, 4)", "x(3, 4), x(3, 1), apart(4), value=-2",
+                       "x(), x(2, 3), apart(3)", "x(), x(), apart(), value=3", "x(0, 3), x(3), apart(3)"},
+           .reference =
+               [](const Args& a) {
+                 const double value = a.real("value");
+                 return of_three(a.tensor("input"), a.tensor("tensor1"), a.tensor("tensor2"),
+                                 [value](double x, double y, double z) { return x + value * y / z; });
+               }},
+    Record{.name = "float_power",
+           .torch = {"float_power(input, other)"},
+           .call = binary(float_power, float_power),
+           .samples = {"positive(3, 4), x(4)", "positive(2, 1), x(3)", "apart(3, 4), 3", "positive(), x()",
+                       "positive(0, 3), x(3)"},
+           .reference = [](double a, double b) { return std::pow(a, b); },
+           .result = Result::float64,
+           .types = {DType::int64}},
+};
+
+constexpr const char* no_bits = "bits have no gradient";
+std::int64_t whole(double x) { return static_cast<std::int64_t>(x); }
+
+const Family bits{
+    Record{.name = "bitwise_and",
+           .torch = {"bitwise_and(input, other)"},
+           .call = binary(operator&, operator&),
+           .samples = {"tensor([12, -1, 7, 0], 'int64'), tensor([10, 5, -8, 3], 'int64')",
+                       "tensor([[12], [3]], 'uint8'), index(3, below=9)", "mask(3, 4), mask(4)",
+                       "tensor([12, -7], 'int32'), 6", "index(0, 3), index(3)"},
+           .no_gradient = no_bits,
+           .errors = {{"x(3), x(3)", "DtypeError: bitwise_and: takes bool and integer types, not float64"}}},
+    Record{.name = "bitwise_and/numbers",
+           .weft = "bits(input, other)",
+           .call = [](const Args& a) -> Outputs {
+             const Tensor x = a.tensor("input"), y = a.tensor("other");
+             return std::vector<Tensor>{x & y, x | y, x ^ y, ~x, bitwise_left_shift(x, y), bitwise_right_shift(x, y)};
+           },
+           .samples = {"tensor([12, -1, 7, 0], 'int64'), tensor([10, 5, 0, 3], 'int64')",
+                       "tensor([[12], [-3]], 'int64'), tensor([1, 2], 'int64')"},
+           .reference = [](const Args& a) -> Outputs {
+             const Shape shape = broadcast("", a.tensor("input").shape(), a.tensor("other").shape());
+             const Tensor pairs = stack({expand(a.tensor("input"), shape), expand(a.tensor("other"), shape)}, -1);
+             const auto each = [&](std::int64_t (*f)(std::int64_t, std::int64_t)) {
+               return to(
+                   over(pairs, {-1}, false,
+                        [f](const std::vector<double>& v) { return static_cast<double>(f(whole(v[0]), whole(v[1]))); }),
+                   DType::int64);
+             };
+             using I = std::int64_t;
+             const Tensor turned =
+                 to(over(a.tensor("input"), {}, false, [](const std::vector<double>&) { return 0.0; }), DType::int64) -
+                 a.tensor("input") - 1;
+             return std::vector<Tensor>{
+                 each([](I x, I y) { return x & y; }),           each([](I x, I y) { return x | y; }),
+                 each([](I x, I y) { return x ^ y; }),           turned,
+                 each([](I x, I y) { return x * (I{1} << y); }), each([](I x, I y) { return x >> y; })};
+           },
+           .no_gradient = no_bits},
+    Record{.name = "bitwise_or",
+           .torch = {"bitwise_or(input, other)"},
+           .call = binary(operator|, operator|),
+           .samples = {"tensor([12, -1, 7, 0], 'int64'), tensor([10, 5, -8, 3], 'int64')", "mask(3, 4), mask(4)",
+                       "tensor([12, -7], 'int8'), 6", "index(0, 3), index(3)"},
+           .no_gradient = no_bits,
+           .errors = {{"x(3), 2", "DtypeError: bitwise_or: takes bool and integer types, not float64"}}},
+    Record{.name = "bitwise_xor",
+           .torch = {"bitwise_xor(input, other)"},
+           .call = binary(operator^, operator^),
+           .samples = {"tensor([12, -1, 7, 0], 'int64'), tensor([10, 5, -8, 3], 'int64')", "mask(3, 4), mask(4)",
+                       "tensor([12, -7], 'int8'), 6", "index(0, 3), index(3)"},
+           .no_gradient = no_bits,
+           .errors = {{"x(3), x(3)", "DtypeError: bitwise_xor: takes bool and integer types, not float64"}}},
+    Record{.name = "bitwise_not",
+           .torch = {"bitwise_not(input)"},
+           .call = unary(operator~),
+           .samples = {"tensor([12, -1, 7, 0], 'int64')", "tensor([12, 255], 'uint8')", "mask(3, 4)", "index(0, 3)"},
+           .no_gradient = no_bits,
+           .errors = {{"x(3)", "DtypeError: bitwise_not: takes bool and integer types, not float64"}}},
+    Record{.name = "bitwise_left_shift",
+           .torch = {"bitwise_left_shift(input, other)"},
+           .call = binary(bitwise_left_shift, bitwise_left_shift),
+           .samples = {"tensor([1, -1, 7, 3], 'int64'), tensor([10, 5, 64, -1], 'int64')", "tensor([100], 'int8'), 1",
+                       "index(0, 3), index(3)"},
+           .no_gradient = no_bits,
+           .errors = {{"x(3), 1", "DtypeError: bitwise_left_shift: takes bool and integer types, not float64"}}},
+    Record{.name = "bitwise_right_shift",
+           .torch = {"bitwise_right_shift(input, other)"},
+           .call = binary(bitwise_right_shift, bitwise_right_shift),
+           .samples = {"tensor([1024, -1, -7, 3], 'int64'), tensor([10, 5, 1, 64], 'int64')",
+                       "tensor([-100], 'int8'), 1", "index(0, 3), index(3)"},
+           .no_gradient = no_bits,
+           .errors = {{"x(3), 1", "DtypeError: bitwise_right_shift: takes bool and integer types, not float64"}}},
+};
+
+const Family signs{
     Record{.name = "neg",
            .torch = {"neg(input)", "negative(input)"},
            .call = unary(neg),
            .samples = WEFT_SAMPLES_OF_ONE("x"),
            .reference = [](double x) { return -x; },
-           .types = {DType::bfloat16, DType::int64}},
-    Record{.name = "abs",
-           .torch = {"abs(input)", "absolute(input)"},
-           .call = unary(abs),
-           .samples = WEFT_SAMPLES_OF_ONE("apart"),
-           .reference = [](double x) { return std::abs(x); },
-           .types = {DType::bfloat16, DType::int64}},
-    Record{.name = "sign",
-           .torch = {"sign(input)", "sgn(input)"},
-           .call = unary(sign),
-           .samples = WEFT_SAMPLES_OF_ONE("apart"),
-           .reference = [](double x) { return x > 0   ? 1.0
-                                              : x < 0 ? -1.0
-                                                      : 0.0; },
-           .types = {DType::bfloat16, DType::int64}},
-    Record{.name = "square",
-           .torch = {"square(input)"},
-           .call = unary(square),
-           .samples = WEFT_SAMPLES_OF_ONE("x"),
-           .reference = [](double x) { return x * x; },
-           .types = {DType::bfloat16, DType::int64}},
-    Record{.name = "sqrt",
-           .torch = {"sqrt(input)"},
-           .call = unary(sqrt),
-           .samples = WEFT_SAMPLES_OF_ONE("positive"),
-           .reference = [](double x) { return std::sqrt(x); },
-           .result = Result::floating,
-           .types = {DType::bfloat16, DType::int64}},
-    Record{.name = "rsqrt",
-           .torch = {"rsqrt(input)"},
-           .call = unary(rsqrt),
-           .samples = WEFT_SAMPLES_OF_ONE("positive"),
-           .reference = [](double x) { return 1 / std::sqrt(x); },
-           .result = Result::floating,
-           .types = {DType::bfloat16, DType::int64}},
-    Record{.name = "reciprocal",
-           .torch = {"reciprocal(input)"},
-           .call = unary(reciprocal),
-           .samples = WEFT_SAMPLES_OF_ONE("apart"),
-           .reference = [](double x) { return 1 / x; },
-           .result = Result::floating},
-    Record{.name = "exp",
-           .torch = {"exp(input)"},
-           .call = unary(exp),
-           .samples = WEFT_SAMPLES_OF_ONE("x"),
-           .reference = [](double x) { return std::exp(x); },
-           .result = Result::floating,
-           .types = {DType::bfloat16, DType::int64}},
-    Record{.name = "expm1",
-           .torch = {"expm1(input)"},
-           .call = unary(expm1),
-           .samples = WEFT_SAMPLES_OF_ONE("x"),
-           .reference = [](double x) { return std::expm1(x); },
-           .result = Result::floating,
-           .types = {DType::bfloat16, DType::int64}},
-    Record{.name = "log",
-           .torch = {"log(input)"},
-           .call = unary(log),
-           .samples = WEFT_SAMPLES_OF_ONE("positive"),
-           .reference = [](double x) { return std::log(x); },
-           .result = Result::floating,
-           .types = {DType::bfloat16, DType::int64}},
-    Record{.name = "log1p",
-           .torch = {"log1p(input)"},
-           .call = unary(log1p),
-           .samples = WEFT_SAMPLES_OF_ONE("unit"),
-           .reference = [](double x) { return std::log1p(x); },
-           .result = Result::floating},
-    Record{.name = "sin",
-           .torch = {"sin(input)"},
-           .call = unary(sin),
-           .samples = WEFT_SAMPLES_OF_ONE("x"),
-           .reference = [](double x) { return std::sin(x); },
-           .result = Result::floating,
-           .types = {DType::bfloat16, DType::int64}},
-    Record{.name = "cos",
-           .torch = {"cos(input)"},
-           .call = unary(cos),
-           .samples = WEFT_SAMPLES_OF_ONE("x"),
-           .reference = [](double x) { return std::cos(x); },
-           .result = Result::floating,
-           .types = {DType::bfloat16, DType::int64}},
-    Record{.name = "erf",
-           .torch = {"erf(input)"},
-           .call = unary(erf),
-           .samples = WEFT_SAMPLES_OF_ONE("x"),
-           .reference = [](double x) { return std::erf(x); },
-           .result = Result::floating,
            .types = {DType::bfloat16, DType::int64}},
 };
 

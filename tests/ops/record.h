@@ -58,6 +58,7 @@ enum class Result {
   floating,  ///< the same, but float32 from integers and bool
   boolean,
   int64,
+  float64,
 };
 
 struct BadInput {

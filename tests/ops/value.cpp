@@ -97,6 +97,10 @@ class Parser {
       ++at_;
       return {std::string("*").append(name())};
     }
+    if (text_.substr(at_, 3) == "...") {
+      at_ += 3;
+      return {Ellipsis{}};
+    }
     if (std::isdigit(static_cast<unsigned char>(c)) || c == '-' || c == '.') return number();
     const std::string word = name();
     if (word.empty()) fail("a value is missing");
@@ -110,7 +114,16 @@ class Parser {
     CallText maker;
     arguments(maker, ')');
     ++at_;
+    if (word == "slice") return {slice(maker)};
     return {make(word, maker)};
+  }
+
+  Slice slice(const CallText& bounds) const {
+    const auto bound = [&](std::size_t i) -> std::optional<std::int64_t> {
+      if (i >= bounds.positional.size() || bounds.positional[i].holds<std::monostate>()) return {};
+      return bounds.positional[i].as<std::int64_t>();
+    };
+    return {bound(0), bound(1), bound(2)};
   }
 
   Value number() {

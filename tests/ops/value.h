@@ -48,6 +48,7 @@ struct CallText {
 ///   unit(3, 4)      in [-0.9, 0.9]                  probability(3)  in [0.1, 0.9]
 ///   index(7, below=3)  int64 in [0, 3)              mask(3, 4)      bool
 ///   tensor([[1, nan], [inf, -2]], 'float32')        these numbers (float64 when no type is named)
+/// Entries of an index are written slice(start, stop, step), with None where a bound is left out, and ... for the rest.
 CallText parse_arguments(std::string_view text);
 
 /// "softmax(input, dim, dtype=None)": the names, in order, and what stands in for those left out.

@@ -92,6 +92,10 @@ TEST_CASE("metrics: probabilities") {
   const Predictions q = Predictions::of(from(Ints{0, 1, 2, 0, 0, 2}), from(three, {6, 3}));
   CHECK(roc_auc(q, Average::macro) == near(0.875462962962963));
   CHECK(roc_auc(q, Average::weighted) == near(0.8902777777777778));
+  CHECK(roc_auc_ovo(p) == near(0.7708333333333334));
+  CHECK(roc_auc_ovo(q) == near(0.875));
+  CHECK(roc_auc_ovo(q, Average::weighted) == near(0.8784722222222222));
+  CHECK(roc_auc_ovo(two) == roc_auc(two));
   // A certain mistake costs -log of the least double step, not infinity.
   CHECK(log_loss(Predictions::of(from(Ints{1}), from(Reals{1, 0}, {1, 2}))) == near(-std::log(0x1p-52)));
 }
@@ -151,6 +155,9 @@ TEST_CASE("metrics: messages") {
   const Predictions p = Predictions::of(from(Ints{0, 1, 1, 0, 1, 1}), from(three, {6, 3}));
   CHECK(config([&] { roc_auc(p); }) == "roc_auc: class 2 has no member among 6 labels");
   CHECK(config([&] { roc_auc(p, Average::micro); }) == "roc_auc: the average must be macro or weighted");
+  CHECK(config([&] { roc_auc_ovo(p); }) == "roc_auc_ovo: class 2 has no member among 6 labels");
+  CHECK(config([&] { roc_auc_ovo(p, Average::binary); }) == "roc_auc_ovo: the average must be macro or weighted");
+  CHECK(config([] { roc_auc_ovo({}); }) == "roc_auc_ovo: there are no samples");
   CHECK(config([&] { top_k(p, 0); }) == "top_k: k is 0, must be 1 or more");
   CHECK(config([] { brier({}); }) == "brier: there are no samples");
   CHECK(config([] {

@@ -42,6 +42,9 @@ double sigmoid(double x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) 
 double gelu(double x) { return x * 0.5 * std::erfc(-x / std::sqrt(2.0)); }
 double gelu_tanh(double x) { return x * sigmoid(2 * std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)); }
 
+double mish(double x) { return x * std::tanh(x > 30 ? x : std::log1p(std::exp(x))); }
+double hardswish(double x) { return x * std::fmin(std::fmax(x + 3, 0.0), 6.0) / 6; }
+
 struct Function {
   std::string name;
   Unary op;
@@ -65,6 +68,9 @@ const std::vector<Function> functions = {
     {"log_sigmoid", Unary::log_sigmoid, [](double x) { return (x < 0 ? x : 0) - std::log1p(std::exp(-std::fabs(x))); },
      -huge, huge, 3},
     {"silu", Unary::silu, [](double x) { return x * sigmoid(x); }, -85, 1e30, 3.5},
+    {"mish", Unary::mish, mish, -85, 1e30, 4.5},
+    {"hardswish", Unary::hardswish, hardswish, -2.5, 1e30, 2},
+    {"logit", Unary::logit, [](double x) { return std::log(x) - std::log1p(-x); }, 1e-38, 1, 3.5},
     {"erf", Unary::erf, [](double x) { return std::erf(x); }, -huge, huge, 2},
     {"erfc", Unary::erfc, [](double x) { return std::erfc(x); }, -huge, huge, 4},
     {"gelu", Unary::gelu, gelu, -12, 1e30, 6},
@@ -121,11 +127,15 @@ TEST_CASE("kernels: functions at their limits") {
       check(Unary::erf, {nan, inf, -inf, 0}, {nan, 1, -1, 0});
       check(Unary::erfc, {nan, inf, -inf}, {nan, 0, 2});
       check(Unary::gelu, {nan, inf, 0}, {nan, inf, 0});
+      check(Unary::mish, {nan, inf, 0, -1000}, {nan, inf, 0, 0});
+      check(Unary::hardswish, {nan, inf, -inf, 0}, {nan, inf, 0, 0});
+      check(Unary::logit, {nan, 0, 1, -0.5, 1.5, 0.5}, {nan, -inf, inf, nan, nan, 0});
+      check(Unary::erfinv, {nan, 1, -1, 1.5, 0}, {nan, inf, -inf, nan, 0});
       check(Unary::sin, {nan, inf, 0}, {nan, nan, 0});
       check(Unary::sqrt, {nan, inf, 0, -1}, {nan, inf, 0, nan});
     }
     // The sign of zero survives in odd functions.
-    for (const Unary op : {Unary::tanh, Unary::erf, Unary::sin, Unary::expm1, Unary::log1p})
+    for (const Unary op : {Unary::tanh, Unary::erf, Unary::sin, Unary::expm1, Unary::log1p, Unary::erfinv})
       CHECK(std::signbit(to_vector<float>(kernels::unary(op, tensor({-0.0})))[0]));
   });
 }
@@ -185,6 +195,8 @@ TEST_CASE("kernels: fused derivatives agree with central differences") {
       {Binary::gelu_tanh_grad, gelu_tanh, false},
       {Binary::silu_grad, [](double x) { return x * sigmoid(x); }, false},
       {Binary::softplus_grad, [](double x) { return std::log1p(std::exp(x)); }, false},
+      {Binary::mish_grad, mish, false},
+      {Binary::hardswish_grad, hardswish, false},
       {Binary::relu_grad, [](double x) { return x > 0 ? x : 0; }, true},
   };
   each_level([&] {
