@@ -96,13 +96,13 @@ MultiheadAttention::MultiheadAttention(const MultiheadAttentionOptions& o)
   if (o.add_bias_kv)
     for (Tensor* extra : {&bias_k, &bias_v}) {
       *extra = empty({1, 1, width}, o.dtype);
-      initialize::normal(*extra, 0, std::sqrt(2.0 / static_cast<double>(width + 1)));
+      initialize::xavier_normal(*extra);
       extra->set_requires_grad();
     }
 }
 
 MultiheadAttentionResult MultiheadAttention::operator()(const Tensor& query, const Tensor& key, const Tensor& value,
-                                                        const AttentionMasks& masks, bool need_weights) const {
+                                                        const AttentionMasks& masks, AttentionWeights wanted) const {
   const std::int64_t width = out_proj.weight.shape()[0];
   const std::int64_t keys_in = in_proj_weight.defined() ? width : k_proj_weight.shape()[1],
                      values_in = in_proj_weight.defined() ? width : v_proj_weight.shape()[1];
@@ -153,7 +153,7 @@ MultiheadAttentionResult MultiheadAttention::operator()(const Tensor& query, con
   const Tensor mask = joined(masks, batch, num_heads, queries, keys, extra, q.dtype());
   const double drop = mode.training ? dropout : 0;
   Tensor attended, weights;
-  if (need_weights) {
+  if (wanted != AttentionWeights::none) {
     const double scale = 1 / std::sqrt(static_cast<double>(width / num_heads));
     Tensor scores = matmul(q * scale, transpose(k, -2, -1));  // (B, heads, T, S)
     if (mask.defined()) {
@@ -164,7 +164,7 @@ MultiheadAttentionResult MultiheadAttention::operator()(const Tensor& query, con
     }
     weights = weft::dropout(weights, drop);
     attended = matmul(weights, v);
-    weights = mean(weights, 1);
+    if (wanted == AttentionWeights::mean) weights = mean(weights, 1);
     if (single) weights = squeeze(weights, 0);
   } else {
     attended = scaled_dot_product_attention(q, k, v, {.mask = mask, .dropout = drop});

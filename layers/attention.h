@@ -25,9 +25,10 @@ struct AttentionMasks {
   Tensor key_padding_mask{};  ///< (B, S): keys that are only padding
   bool is_causal = false;     ///< query i sees keys 0 to i
 };
+enum class AttentionWeights { none, mean, per_head };
 struct MultiheadAttentionResult {
   Tensor output;   ///< (T, B, embed_dim), or as batch_first says
-  Tensor weights;  ///< (B, T, S), the mean over heads; undefined unless asked for
+  Tensor weights;  ///< (B, T, S), the mean over heads; (B, num_heads, T, S) per head; undefined for none
 };
 
 /// Heads that each attend with their own projections of query, key and value: softmax(Q K^T / sqrt(d) + masks) V, put
@@ -43,9 +44,10 @@ struct MultiheadAttention {
   Mode mode;
   explicit MultiheadAttention(const MultiheadAttentionOptions& options);
   /// query (T, B, embed_dim), key (S, B, kdim), value (S, B, vdim), or as batch_first says; without B for a single one.
-  /// Throws ShapeError for sizes that do not fit.
+  /// Throws ShapeError for sizes that do not fit. Without `weights` it is faster and takes less memory.
   MultiheadAttentionResult operator()(const Tensor& query, const Tensor& key, const Tensor& value,
-                                      const AttentionMasks& masks = {}, bool need_weights = true) const;
+                                      const AttentionMasks& masks = {},
+                                      AttentionWeights weights = AttentionWeights::mean) const;
   void fields(auto&& f) {
     f("in_proj_weight", in_proj_weight, "q_proj_weight", q_proj_weight, "k_proj_weight", k_proj_weight, "v_proj_weight",
       v_proj_weight, "in_proj_bias", in_proj_bias, "bias_k", bias_k, "bias_v", bias_v, "out_proj", out_proj,

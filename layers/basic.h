@@ -124,8 +124,8 @@ struct GLU {
   Tensor operator()(const Tensor& x) const;
   void fields(auto&& f) { f("axis", axis); }
 };
-/// Any operation on one tensor as a layer: Function{hardswish}.
-struct Function {
+/// Any operation on one tensor as a layer: Apply{hardswish}.
+struct Apply {
   Tensor (*f)(const Tensor&);
   Tensor operator()(const Tensor& x) const { return f(x); }
   void fields(auto&& each) { each("f", f); }

@@ -49,11 +49,16 @@ Conv<axes>::Conv(const ConvLayerOptions& o)
   check_channels(name, o.in_channels, o.out_channels, o.groups);
   const Dims kernel = o.kernel_size.on(name, "kernel_size", axes, 1);
   make(weight, bias, o.out_channels, o.in_channels / o.groups, kernel, o.out_channels, o.bias, o.dtype);
+  const Dims stride = o.stride.on(name, "stride", axes, 1), dilation = o.dilation.on(name, "dilation", axes, 1);
+  const std::string& word = o.padding.word();
+  const Dims each = word.empty() ? o.padding.each().on(name, "padding", axes, 0) : Dims::filled(axes, 0);
+  if (!word.empty() && word != "same" && word != "valid")
+    throw ConfigError(text(name, ": padding \"", word, "\" is unknown\n  help: choose \"same\", \"valid\" or numbers"));
+  for (int a = 0; a < axes; ++a)
+    if (word == "same" && stride[a] != 1)
+      throw ConfigError(text(name, ": padding \"same\" with stride ", stride[a], "\n  help: choose stride 1"));
   if (padding_mode == PadMode::constant) return;
   // The border is laid around x first, so the convolution itself has none. pad() wants the last axis first.
-  const std::string& word = o.padding.word();
-  const Dims dilation = o.dilation.on(name, "dilation", axes, 1);
-  const Dims each = word.empty() ? o.padding.each().on(name, "padding", axes, 0) : Dims::filled(axes, 0);
   for (int a = axes - 1; a >= 0; --a) {
     const std::int64_t total = word == "same" ? dilation[a] * (kernel[a] - 1) : 2 * each[a];
     border.push_back(total / 2);

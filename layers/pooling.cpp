@@ -3,9 +3,9 @@
 namespace weft {
 
 template <int axes>
-Tensor MaxPool<axes>::operator()(const Tensor& x) const {
+Tensor MaxPool<axes>::operator()(const Tensor& x, Tensor* indices) const {
   constexpr decltype(&max_pool1d) pool[] = {max_pool1d, max_pool2d, max_pool3d};
-  return pool[axes - 1](x, kernel_size, options, nullptr);
+  return pool[axes - 1](x, kernel_size, options, indices);
 }
 
 template <int axes>
@@ -15,9 +15,9 @@ Tensor AvgPool<axes>::operator()(const Tensor& x) const {
 }
 
 template <int axes>
-Tensor AdaptiveMaxPool<axes>::operator()(const Tensor& x) const {
+Tensor AdaptiveMaxPool<axes>::operator()(const Tensor& x, Tensor* indices) const {
   constexpr decltype(&adaptive_max_pool1d) pool[] = {adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d};
-  return pool[axes - 1](x, output_size, nullptr);
+  return pool[axes - 1](x, output_size, indices);
 }
 
 template <int axes>

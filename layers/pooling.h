@@ -19,14 +19,14 @@ template <>
 struct IsPlain<InterpolateOptions> : std::true_type {};
 }  // namespace detail
 
-/// The largest of each window; see max_pool1d.
+/// The largest of each window and, in `indices` unless null, where it lies; see max_pool1d.
 template <int axes>
 struct MaxPool {
   PerAxis kernel_size;
   MaxPoolOptions options;
   explicit MaxPool(PerAxis window, MaxPoolOptions more = {})
       : kernel_size(std::move(window)), options(std::move(more)) {}
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, Tensor* indices = nullptr) const;
   void fields(auto&& f) { f("kernel_size", kernel_size, "options", options); }
 };
 using MaxPool1d = MaxPool<1>;
@@ -47,12 +47,12 @@ using AvgPool1d = AvgPool<1>;
 using AvgPool2d = AvgPool<2>;
 using AvgPool3d = AvgPool<3>;
 
-/// Results of a fixed size from inputs of any; see adaptive_max_pool1d.
+/// Results of a fixed size from inputs of any; `indices` as in MaxPool. See adaptive_max_pool1d.
 template <int axes>
 struct AdaptiveMaxPool {
   PerAxis output_size;
   explicit AdaptiveMaxPool(PerAxis size) : output_size(std::move(size)) {}
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, Tensor* indices = nullptr) const;
   void fields(auto&& f) { f("output_size", output_size); }
 };
 using AdaptiveMaxPool1d = AdaptiveMaxPool<1>;

@@ -47,25 +47,27 @@ std::vector<Tensor> gru_step(const Tensor& gates, const std::vector<Tensor>& sta
 /// The first n rows.
 Tensor head(const Tensor& x, std::int64_t n) { return n == x.shape()[0] ? x : slice(x, 0, 0, n); }
 
-/// One direction of one layer: x (T, B, in), longest sequence first, `active[t]` sequences at step t. Appends the
-/// output and the last states.
+/// One direction of one layer over packed steps, of which step t has `sizes[t]` rows: x (sum of sizes, in) -> its
+/// output, packed likewise, and the last states.
 struct Direction {
   const RecurrentWeights& weights;
   bool reverse, hidden_bias_inside;
-  const std::vector<std::int64_t>& active;
+  const std::vector<std::int64_t>& sizes;
 
   template <class Step>
   std::pair<Tensor, std::vector<Tensor>> operator()(Step step, const Tensor& x,
                                                     const std::vector<Tensor>& initial) const {
-    const std::int64_t steps = x.shape()[0], batch = x.shape()[1];
+    const std::size_t steps = sizes.size();
+    const std::int64_t batch = initial[0].shape()[0];
+    if (steps == 0) return {zeros({0, initial[0].shape()[1]}, x.dtype()), initial};
     Tensor bias = weights.input_bias;
     if (bias.defined() && !hidden_bias_inside) bias = bias + weights.hidden_bias;
-    const std::vector<Tensor> gates = unbind(linear(x, weights.input, bias), 0);  // T times (B, gates)
-    std::vector<Tensor> outputs(static_cast<std::size_t>(steps)), state = initial;
+    const std::vector<Tensor> gates = split(linear(x, weights.input, bias), sizes);
+    std::vector<Tensor> outputs(steps), state = initial;
     std::vector<std::vector<Tensor>> ended(initial.size());  // the states of sequences that are over, last one first
-    for (std::int64_t i = 0; i < steps; ++i) {
-      const auto t = static_cast<std::size_t>(reverse ? steps - 1 - i : i);
-      const std::int64_t rows = active[t], before = state[0].shape()[0];
+    for (std::size_t i = 0; i < steps; ++i) {
+      const std::size_t t = reverse ? steps - 1 - i : i;
+      const std::int64_t rows = sizes[t], before = state[0].shape()[0];
       for (std::size_t k = 0; k < state.size(); ++k) {
         if (reverse && i == 0) state[k] = head(initial[k], rows);
         if (reverse && i > 0 && rows > before) state[k] = cat({state[k], slice(initial[k], 0, before, rows)});
@@ -74,9 +76,8 @@ struct Direction {
           state[k] = head(state[k], rows);
         }
       }
-      if (rows > 0) state = step(head(gates[t], rows), state, weights);
+      state = step(gates[t], state, weights);
       outputs[t] = state[0];
-      if (rows < batch) outputs[t] = cat({outputs[t], zeros({batch - rows, state[0].shape()[1]}, state[0].dtype())});
     }
     const std::int64_t rows = state[0].shape()[0];
     for (std::size_t k = 0; k < state.size(); ++k) {
@@ -85,7 +86,7 @@ struct Direction {
       if (reverse && rows < batch) parts.push_back(slice(initial[k], 0, rows, batch));  // of length 0
       if (parts.size() > 1) state[k] = cat(parts);
     }
-    return {outputs.empty() ? zeros({0, batch, initial[0].shape()[1]}, x.dtype()) : stack(outputs), state};
+    return {cat(outputs), state};
   }
 };
 
@@ -104,12 +105,13 @@ std::vector<std::int64_t> inverse(const std::vector<std::int64_t>& order) {
     places[static_cast<std::size_t>(order[i])] = static_cast<std::int64_t>(i);
   return places;
 }
-/// How many sequences reach each of the steps.
-std::vector<std::int64_t> active_at(const Lengths& lengths, std::int64_t steps) {
-  std::vector<std::int64_t> active(static_cast<std::size_t>(steps), 0);
+/// How many sequences reach each step, up to the end of the longest.
+std::vector<std::int64_t> sizes_of(const Lengths& lengths) {
+  const std::int64_t longest = lengths.empty() ? 0 : *std::max_element(lengths.begin(), lengths.end());
+  std::vector<std::int64_t> sizes(static_cast<std::size_t>(longest), 0);
   for (const std::int64_t n : lengths)
-    for (std::int64_t t = 0; t < n; ++t) ++active[static_cast<std::size_t>(t)];
-  return active;
+    for (std::int64_t t = 0; t < n; ++t) ++sizes[static_cast<std::size_t>(t)];
+  return sizes;
 }
 void check_lengths(const std::string& name, const Lengths& lengths, std::int64_t batch, std::int64_t steps) {
   if (static_cast<std::int64_t>(lengths.size()) != batch)
@@ -180,7 +182,7 @@ std::vector<Tensor> Recurrent::run(Step step, const Tensor& given, const std::ve
     throw ShapeError(text(name_, ": x is ", given.shape(), "\n  help: pass (", batch_first_ ? "B, T" : "T, B", ", ",
                           input_size_, ") or (T, ", input_size_, ")"));
   const bool single = given.dim() == 2;
-  Tensor x = single ? unsqueeze(given, 1) : batch_first_ ? transpose(given, 0, 1) : given;  // (T, B, in)
+  const Tensor x = single ? unsqueeze(given, 1) : batch_first_ ? transpose(given, 0, 1) : given;  // (T, B, in)
   const std::int64_t steps = x.shape()[0], batch = x.shape()[1], slots = layers_ * directions_;
 
   // (L * D, B, size) each; the state h first, then c
@@ -197,16 +199,16 @@ std::vector<Tensor> Recurrent::run(Step step, const Tensor& given, const std::ve
                             single ? bare : full));
   }
 
-  std::vector<std::int64_t> active(static_cast<std::size_t>(steps), batch);
-  Tensor order, back;
-  if (!lengths.empty()) {
+  PackedSequence packed;
+  Tensor back;  // from the order of lengths to the batch's own
+  if (lengths.empty()) {
+    packed.data = flatten(x, 0, 1);
+    packed.batch_sizes.assign(static_cast<std::size_t>(steps), batch);
+  } else {
     check_lengths(name_, lengths, batch, steps);
-    const std::vector<std::int64_t> places = longest_first(lengths);
-    order = indices(places);
-    back = indices(inverse(places));
-    active = active_at(lengths, steps);
-    x = index_select(x, 1, order);
-    for (Tensor& s : states) s = index_select(s, 1, order);
+    packed = pack_padded_sequence(x, lengths);
+    back = indices(inverse(packed.order));
+    for (Tensor& s : states) s = index_select(s, 1, indices(packed.order));
   }
 
   std::vector<std::vector<Tensor>> last(states.size());
@@ -216,22 +218,25 @@ std::vector<Tensor> Recurrent::run(Step step, const Tensor& given, const std::ve
       const std::int64_t slot = l * directions_ + d;
       std::vector<Tensor> from_state;
       for (const Tensor& s : states) from_state.push_back(select(s, 0, slot));
-      auto [output, state] =
-          Direction{weights_[static_cast<std::size_t>(slot)], d == 1, hidden_bias_inside, active}(step, x, from_state);
+      auto [output, state] = Direction{weights_[static_cast<std::size_t>(slot)], d == 1, hidden_bias_inside,
+                                       packed.batch_sizes}(step, packed.data, from_state);
       outputs.push_back(std::move(output));
       for (std::size_t k = 0; k < state.size(); ++k) last[k].push_back(std::move(state[k]));
     }
-    x = outputs.size() == 1 ? outputs[0] : cat(outputs, -1);
-    if (l + 1 < layers_) x = dropout(x, dropout_, mode_.training);
+    packed.data = outputs.size() == 1 ? outputs[0] : cat(outputs, -1);
+    if (l + 1 < layers_) packed.data = dropout(packed.data, dropout_, mode_.training);
   }
 
-  std::vector<Tensor> results{x};
-  for (const std::vector<Tensor>& each : last) results.push_back(stack(each));  // (L * D, B, size)
-  for (Tensor& r : results) {
-    if (back.defined()) r = index_select(r, 1, back);
-    if (single) r = squeeze(r, 1);
+  std::vector<Tensor> results{lengths.empty() ? reshape(packed.data, {steps, batch, output_size_ * directions_})
+                                              : pad_packed_sequence(packed, {.total_length = steps}).x};
+  for (const std::vector<Tensor>& each : last) {
+    const Tensor state = stack(each);  // (L * D, B, size)
+    results.push_back(back.defined() ? index_select(state, 1, back) : state);
   }
-  if (!single && batch_first_) results[0] = transpose(results[0], 0, 1);
+  if (single)
+    for (Tensor& r : results) r = squeeze(r, 1);
+  else if (batch_first_)
+    results[0] = transpose(results[0], 0, 1);
   return results;
 }
 
@@ -318,44 +323,47 @@ PackedSequence pack_padded_sequence(const Tensor& given, const Lengths& lengths,
     throw ShapeError(text("pack_padded_sequence: x is ", given.shape(), "\n  help: pass (T, B, ...)"));
   const Tensor x = batch_first ? transpose(given, 0, 1) : given;
   check_lengths("pack_padded_sequence", lengths, x.shape()[1], x.shape()[0]);
-  PackedSequence packed;
-  packed.order = longest_first(lengths);
+  PackedSequence packed{.data = Tensor(), .batch_sizes = sizes_of(lengths), .order = longest_first(lengths)};
   std::vector<std::int64_t> rows;  // of x with its first two axes joined
-  for (const std::int64_t n : active_at(lengths, x.shape()[0])) {
-    if (n == 0) break;
-    for (std::int64_t i = 0; i < n; ++i)
-      rows.push_back(static_cast<std::int64_t>(packed.batch_sizes.size()) * x.shape()[1] +
-                     packed.order[static_cast<std::size_t>(i)]);
-    packed.batch_sizes.push_back(n);
-  }
+  for (std::size_t t = 0; t < packed.batch_sizes.size(); ++t)
+    for (std::int64_t i = 0; i < packed.batch_sizes[t]; ++i)
+      rows.push_back(static_cast<std::int64_t>(t) * x.shape()[1] + packed.order[static_cast<std::size_t>(i)]);
   packed.data = index_select(flatten(x, 0, 1), 0, indices(rows));
   return packed;
 }
 
-PaddedSequence pad_packed_sequence(const PackedSequence& packed, bool batch_first) {
-  const auto steps = static_cast<std::int64_t>(packed.batch_sizes.size()),
-             batch = static_cast<std::int64_t>(packed.order.size());
+PaddedSequence pad_packed_sequence(const PackedSequence& packed, const PadPackedOptions& o) {
+  const auto longest = static_cast<std::int64_t>(packed.batch_sizes.size()),
+             batch = static_cast<std::int64_t>(packed.order.size()), steps = std::max(longest, o.total_length);
+  if (o.total_length >= 0 && o.total_length < longest)
+    throw ConfigError(
+        text("pad_packed_sequence: total_length ", o.total_length, " is less than the longest sequence, ", longest));
   PaddedSequence padded{Tensor(), Lengths(packed.order.size(), 0)};
   std::vector<std::int64_t> rows;
-  for (std::int64_t t = 0; t < steps; ++t) {
+  std::int64_t before = batch;
+  for (std::int64_t t = 0; t < longest; ++t) {
     const std::int64_t n = packed.batch_sizes[static_cast<std::size_t>(t)];
-    if (n < 0 || n > batch)
-      throw ConfigError(text("pad_packed_sequence: ", n, " sequences at step ", t, " of ", batch));
+    if (n < 0 || n > before)
+      throw ConfigError(text("pad_packed_sequence: ", n, " sequences at step ", t, " after ", before));
     for (std::int64_t i = 0; i < n; ++i) {
       const std::int64_t b = packed.order[static_cast<std::size_t>(i)];
+      if (b < 0 || b >= batch) throw ConfigError(text("pad_packed_sequence: place ", b, " in a batch of ", batch));
       rows.push_back(t * batch + b);
       ++padded.lengths[static_cast<std::size_t>(b)];
     }
+    before = n;
   }
-  if (static_cast<std::int64_t>(rows.size()) != packed.data.shape()[0])
+  if (packed.data.dim() < 1 || static_cast<std::int64_t>(rows.size()) != packed.data.shape()[0])
     throw ShapeError(
         text("pad_packed_sequence: the batch sizes add up to ", rows.size(), ", the data is ", packed.data.shape()));
-  Shape shape{steps * batch};
-  for (int i = 1; i < packed.data.dim(); ++i) shape.push_back(packed.data.shape()[i]);
-  Shape full{steps, batch};
-  for (int i = 1; i < packed.data.dim(); ++i) full.push_back(packed.data.shape()[i]);
-  padded.x = reshape(index_add(zeros(shape, packed.data.dtype()), 0, indices(rows), packed.data), full);
-  if (batch_first) padded.x = transpose(padded.x, 0, 1);
+  Shape joined{steps * batch}, full{steps, batch};
+  for (int i = 1; i < packed.data.dim(); ++i) {
+    joined.push_back(packed.data.shape()[i]);
+    full.push_back(packed.data.shape()[i]);
+  }
+  const Tensor empty_rows = weft::full(joined, o.padding_value, packed.data.dtype());
+  padded.x = reshape(index_copy(empty_rows, 0, indices(rows), packed.data), full);
+  if (o.batch_first) padded.x = transpose(padded.x, 0, 1);
   return padded;
 }
 

@@ -10,8 +10,8 @@
 /// uniform within 1 / sqrt(hidden_size).
 namespace weft {
 
-/// What comes in when the sequences of a batch end at different steps. Steps behind the end are not looked at, give 0,
-/// and a sequence's last state is that of its own last step; the reverse direction begins there too.
+/// How long each sequence of a batch is, from 0 to T, in any order; none given: T for all. Steps behind the end are not
+/// looked at and give 0, and a sequence's last state is that of its own last step; the reverse direction begins there.
 using Lengths = std::vector<std::int64_t>;
 
 struct RecurrentResult {
@@ -171,7 +171,12 @@ struct PaddedSequence {
   Tensor x;
   Lengths lengths;
 };
-/// The reverse: zeros behind the end of each sequence; T is the longest length.
-PaddedSequence pad_packed_sequence(const PackedSequence& packed, bool batch_first = false);
+struct PadPackedOptions {
+  bool batch_first = false;
+  double padding_value = 0;        ///< what stands behind the end of each sequence
+  std::int64_t total_length = -1;  ///< T of the result; -1: the longest length
+};
+/// The reverse. Throws ConfigError for a total_length below the longest, or a packing that contradicts itself.
+PaddedSequence pad_packed_sequence(const PackedSequence& packed, const PadPackedOptions& options = {});
 
 }  // namespace weft

@@ -70,8 +70,9 @@ TransformerEncoderLayer::TransformerEncoderLayer(const Options& o)
       norm_first(o.norm_first) {}
 
 Tensor TransformerEncoderLayer::operator()(const Tensor& input, const AttentionMasks& masks) const {
-  const Tensor x = around(input, norm1, norm_first,
-                          [&](const Tensor& v) { return dropout1(self_attn(v, v, v, masks, false).output); });
+  const Tensor x = around(input, norm1, norm_first, [&](const Tensor& v) {
+    return dropout1(self_attn(v, v, v, masks, AttentionWeights::none).output);
+  });
   return around(x, norm2, norm_first, [&](const Tensor& v) { return dropout2(feed_forward(*this, v)); });
 }
 
@@ -92,10 +93,12 @@ TransformerDecoderLayer::TransformerDecoderLayer(const Options& o)
 
 Tensor TransformerDecoderLayer::operator()(const Tensor& input, const Tensor& memory, const AttentionMasks& masks,
                                            const AttentionMasks& memory_masks) const {
-  Tensor x = around(input, norm1, norm_first,
-                    [&](const Tensor& v) { return dropout1(self_attn(v, v, v, masks, false).output); });
-  x = around(x, norm2, norm_first,
-             [&](const Tensor& v) { return dropout2(multihead_attn(v, memory, memory, memory_masks, false).output); });
+  Tensor x = around(input, norm1, norm_first, [&](const Tensor& v) {
+    return dropout1(self_attn(v, v, v, masks, AttentionWeights::none).output);
+  });
+  x = around(x, norm2, norm_first, [&](const Tensor& v) {
+    return dropout2(multihead_attn(v, memory, memory, memory_masks, AttentionWeights::none).output);
+  });
   return around(x, norm3, norm_first, [&](const Tensor& v) { return dropout3(feed_forward(*this, v)); });
 }
 
