@@ -24,7 +24,10 @@ Tensor into_heads(const Tensor& x, std::int64_t heads) {
 
 /// A mask as numbers to add to the scores: -inf where looking is forbidden.
 Tensor as_numbers(const Tensor& mask, DType dtype) {
-  if (mask.dtype() != DType::boolean) return to(mask, dtype);
+  if (is_floating(mask.dtype())) return to(mask, dtype);
+  if (mask.dtype() != DType::boolean)
+    throw DtypeError(text("multihead_attention: a mask is ", mask.dtype(),
+                          "\n  help: pass bool (true: not to be seen) or floating numbers"));
   return where(mask, to(scalar(-std::numeric_limits<double>::infinity(), DType::float64), dtype),
                to(scalar(0.0, DType::float64), dtype));
 }

@@ -1,6 +1,7 @@
 #include <weft/layers/normalization.h>
 
 #include <weft/autograd/ops/normalization.h>
+#include <weft/autograd/ops/shape.h>
 #include <weft/tensor/create.h>
 
 namespace weft {
@@ -63,7 +64,8 @@ Tensor GroupNorm::operator()(const Tensor& x) const {
   return group_norm(x, num_groups, weight, bias, eps);
 }
 
-InstanceNorm::InstanceNorm(const InstanceNormLayerOptions& o)
+template <int axes>
+InstanceNorm<axes>::InstanceNorm(const InstanceNormLayerOptions& o)
     : num_features(o.num_features), eps(o.eps), momentum(o.momentum) {
   positive("instance_norm", "num_features", o.num_features);
   if (o.affine) {
@@ -76,12 +78,20 @@ InstanceNorm::InstanceNorm(const InstanceNormLayerOptions& o)
     num_batches_tracked = zeros({}, DType::int64);
   }
 }
-Tensor InstanceNorm::operator()(const Tensor& x) const {
-  if (x.dim() < 2 || x.shape()[1] != num_features)
-    throw ShapeError(text("instance_norm: x is ", x.shape(), "\n  help: pass (B, ", num_features, ", ...)"));
+template <int axes>
+Tensor InstanceNorm<axes>::operator()(const Tensor& x) const {
+  const bool single = x.dim() == axes + 1;
+  if ((!single && x.dim() != axes + 2) || x.shape()[single ? 0 : 1] != num_features)
+    throw ShapeError(text("instance_norm: x is ", x.shape(), "\n  help: pass (B, ", num_features, ", ...) with ", axes,
+                          " spatial axes"));
   const bool own = mode.training || !running_mean.defined();
-  return instance_norm(x, running_mean, running_var, weight, bias,
-                       {.use_input_stats = own, .momentum = momentum, .eps = eps});
+  const Tensor y = instance_norm(single ? unsqueeze(x, 0) : x, running_mean, running_var, weight, bias,
+                                 {.use_input_stats = own, .momentum = momentum, .eps = eps});
+  return single ? squeeze(y, 0) : y;
 }
+
+template struct InstanceNorm<1>;
+template struct InstanceNorm<2>;
+template struct InstanceNorm<3>;
 
 }  // namespace weft

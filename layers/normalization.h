@@ -93,8 +93,9 @@ struct InstanceNormLayerOptions {
   bool track_running_stats = false;
   DType dtype = DType::float32;
 };
-/// Each channel of each x (C, ...) of a batch brought to mean 0 and variance 1. For any number of spatial axes. See
-/// instance_norm().
+/// Each channel of each image brought to mean 0 and variance 1: x (B, C, spatial...), or (C, spatial...) for a single
+/// one. Throws ShapeError for other channels or axes. See instance_norm().
+template <int axes>
 struct InstanceNorm {
   Tensor weight, bias;
   Buffer running_mean, running_var, num_batches_tracked;
@@ -108,5 +109,12 @@ struct InstanceNorm {
       num_batches_tracked, "num_features", num_features, "eps", eps, "momentum", momentum, "mode", mode);
   }
 };
+using InstanceNorm1d = InstanceNorm<1>;
+using InstanceNorm2d = InstanceNorm<2>;
+using InstanceNorm3d = InstanceNorm<3>;
+
+extern template struct InstanceNorm<1>;
+extern template struct InstanceNorm<2>;
+extern template struct InstanceNorm<3>;
 
 }  // namespace weft

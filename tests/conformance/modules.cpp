@@ -298,6 +298,7 @@ Outcome run_batch_norm(Config& c, const Suite& suite, const Json& one_case) {
   return run_layer(BatchNorm(o), suite, one_case);
 }
 
+template <int axes>
 Outcome run_instance_norm(Config& c, const Suite& suite, const Json& one_case) {
   InstanceNormLayerOptions o{.num_features = c.get<std::int64_t>("num_features")};
   o.eps = c.get("eps", o.eps);
@@ -305,7 +306,7 @@ Outcome run_instance_norm(Config& c, const Suite& suite, const Json& one_case) {
   o.affine = c.get("affine", o.affine);
   o.track_running_stats = c.get("track_running_stats", o.track_running_stats);
   c.expect_all_read();
-  return run_layer(InstanceNorm(o), suite, one_case);
+  return run_layer(InstanceNorm<axes>(o), suite, one_case);
 }
 
 // ---- recurrent networks
@@ -560,9 +561,9 @@ Outcome run_layer_case(const Suite& suite, const Json& one_case) {
       {"GRU", run_gru},
       {"GRUCell", run_gru_cell},
       {"GroupNorm", run_group_norm},
-      {"InstanceNorm1d", run_instance_norm},
-      {"InstanceNorm2d", run_instance_norm},
-      {"InstanceNorm3d", run_instance_norm},
+      {"InstanceNorm1d", run_instance_norm<1>},
+      {"InstanceNorm2d", run_instance_norm<2>},
+      {"InstanceNorm3d", run_instance_norm<3>},
       {"LSTM", run_lstm},
       {"LSTMCell", run_lstm_cell},
       {"LayerNorm", run_layer_norm},

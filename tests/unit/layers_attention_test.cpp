@@ -125,6 +125,18 @@ TEST_CASE("attention: forms of input") {
               select(rows(x, x, x, {.key_padding_mask = stack({padded, padded})}).output, 0, 1));
 }
 
+TEST_CASE("attention: nothing to look at, nobody who looks") {
+  const MultiheadAttention m = attention();
+  initialize::constant(m.out_proj.bias, 2);
+  for (const AttentionWeights wanted : {AttentionWeights::none, AttentionWeights::mean}) {
+    const Tensor q = normal({2, 3, 6}, 1), none = zeros({2, 0, 6}, f64);
+    check_close(m(q, none, none, {}, wanted).output, full({2, 3, 6}, 2, f64));
+    CHECK(m(none, q, q, {}, wanted).output.shape() == Shape{2, 0, 6});
+    CHECK(m(zeros({0, 3, 6}, f64), zeros({0, 4, 6}, f64), zeros({0, 4, 6}, f64), {.is_causal = true}, wanted)
+              .output.shape() == Shape{0, 3, 6});
+  }
+}
+
 TEST_CASE("attention: extra keys") {
   const MultiheadAttention m(
       {.embed_dim = 6, .num_heads = 2, .add_bias_kv = true, .add_zero_attn = true, .dtype = f64});
@@ -199,6 +211,11 @@ TEST_CASE("attention: errors") {
       }) ==
       "ShapeError: multihead_attention: key_padding_mask is [3, 2] for 2 times 3 queries and 3 keys\n  help: pass (B, "
       "S)");
+  CHECK(
+      error_of([&] {
+        m(q, q, v, {.attn_mask = zeros({3, 3}, DType::int64)});
+      }) ==
+      "DtypeError: multihead_attention: a mask is int64\n  help: pass bool (true: not to be seen) or floating numbers");
   CHECK(error_of([] { TransformerEncoder({.layer = {.d_model = 4, .nhead = 2}, .num_layers = -1}); }) ==
         "ConfigError: transformer: -1 layers");
 }

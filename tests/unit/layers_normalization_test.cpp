@@ -63,14 +63,15 @@ TEST_CASE("batch norm: without tracking, a batch is normalised by itself in eval
 }
 
 TEST_CASE("instance norm: running statistics are used in evaluation only") {
-  InstanceNorm norm({.num_features = 2, .momentum = 1, .track_running_stats = true, .dtype = f64});
+  InstanceNorm1d norm({.num_features = 2, .momentum = 1, .track_running_stats = true, .dtype = f64});
   const Tensor x = normal({3, 2, 8}, 1), trained = norm(x);
   check_close(mean(trained, -1), zeros({3, 2}, f64));
   check_close(norm.running_mean, mean(mean(x, -1), 0));
   eval(norm);
   CHECK_FALSE(allclose(norm(x), trained));
-  InstanceNorm plain({.num_features = 2, .dtype = f64});
+  InstanceNorm1d plain({.num_features = 2, .dtype = f64});
   check_close(plain(x), trained);
+  check_close(plain(select(x, 0, 1)), select(trained, 0, 1));
   CHECK(state(plain).empty());
 }
 
@@ -89,7 +90,7 @@ TEST_CASE("norms: scales and shifts that are not wanted are not there") {
 
 TEST_CASE("norms: errors") {
   CHECK(error_of([] { BatchNorm(0); }) == "ConfigError: batch_norm: num_features is 0\n  help: choose 1 or more");
-  CHECK(error_of([] { InstanceNorm({.num_features = -1}); }) ==
+  CHECK(error_of([] { InstanceNorm2d({.num_features = -1}); }) ==
         "ConfigError: instance_norm: num_features is -1\n  help: choose 1 or more");
   CHECK(error_of([] { GroupNorm({.num_groups = 4, .num_channels = 6}); }) ==
         "ConfigError: group_norm: num_channels 6 is not divisible by num_groups 4");
@@ -97,8 +98,11 @@ TEST_CASE("norms: errors") {
   CHECK(error_of([&] {
           group(ones({2, 6, 3}));
         }) == "ShapeError: group_norm: x is [2, 6, 3]\n  help: pass (B, 4, ...)");
-  const InstanceNorm instance({.num_features = 4});
+  CHECK(error_of([] {
+          InstanceNorm2d({.num_features = 3})(ones({2, 3}));
+        }) == "ShapeError: instance_norm: x is [2, 3]\n  help: pass (B, 3, ...) with 2 spatial axes");
+  const InstanceNorm1d instance({.num_features = 4});
   CHECK(error_of([&] {
           instance(ones({2, 6, 3}));
-        }) == "ShapeError: instance_norm: x is [2, 6, 3]\n  help: pass (B, 4, ...)");
+        }) == "ShapeError: instance_norm: x is [2, 6, 3]\n  help: pass (B, 4, ...) with 1 spatial axes");
 }

@@ -146,7 +146,7 @@ TEST_CASE("check_module: dense layers, tables, norms") {
   check(
       "GroupNorm", [] { return GroupNorm({.num_groups = 2, .num_channels = 4}); }, image);
   check(
-      "InstanceNorm", [] { return InstanceNorm({.num_features = 4, .affine = true, .track_running_stats = true}); },
+      "InstanceNorm", [] { return InstanceNorm1d({.num_features = 4, .affine = true, .track_running_stats = true}); },
       image);
 }
 
