@@ -15,11 +15,17 @@
 #include <weft/data/statistics.h>
 #include <weft/fusion/classifier.h>
 #include <weft/fusion/degrade.h>
+#include <weft/layers/attention.h>
 #include <weft/layers/basic.h>
+#include <weft/layers/convolution.h>
 #include <weft/layers/graph/attention.h>
 #include <weft/layers/graph/convolutions.h>
 #include <weft/layers/initialize.h>
+#include <weft/layers/normalization.h>
+#include <weft/layers/pooling.h>
+#include <weft/layers/recurrent.h>
 #include <weft/layers/serialize.h>
+#include <weft/layers/transformer.h>
 #include <weft/optim/averaging.h>
 #include <weft/optim/gradients.h>
 #include <weft/optim/optimizer.h>
