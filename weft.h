@@ -1,5 +1,8 @@
 #pragma once
 /// All of weft, for its users; nothing inside includes this.
+#include <weft/autograd/anomaly.h>
+#include <weft/autograd/checkpoint.h>
+#include <weft/autograd/functional.h>
 #include <weft/autograd/grad.h>
 #include <weft/autograd/ops.h>
 #include <weft/data/csv.h>

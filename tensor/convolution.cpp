@@ -18,11 +18,13 @@ namespace weft {
 Dims PerAxis::on(const char* op, const char* option, int axes, std::int64_t lowest) const {
   if (values_.size() != 1 && values_.size() != axes)
     throw ConfigError(text(op, ": ", option, " has ", values_.size(), " numbers for ", axes, " spatial axes"));
+  constexpr std::int64_t most = 1 << 30;  // products of two fit with room to spare
   Dims all = Dims::filled(axes, 0);
   for (int a = 0; a < axes; ++a) {
     all[a] = values_.size() == 1 ? values_[0] : values_[a];
     if (all[a] < lowest)
       throw ConfigError(text(op, ": ", option, " is ", all[a], "\n  help: choose at least ", lowest));
+    if (all[a] > most) throw ConfigError(text(op, ": ", option, " is ", all[a], "\n  help: choose at most ", most));
   }
   return all;
 }

@@ -21,7 +21,7 @@ class PerAxis {
 
   bool empty() const noexcept { return values_.empty(); }
   /// The numbers for `axes` axes. Throws ConfigError, naming the operation and the option, when there are as many as
-  /// neither 1 nor `axes`, or one is below `lowest`.
+  /// neither 1 nor `axes`, or one is below `lowest` or above 2^30.
   Dims on(const char* op, const char* option, int axes, std::int64_t lowest) const;
 
  private:

@@ -116,10 +116,13 @@ Tensor scalar(const Scalar& value, DType dtype) { return full({}, value, dtype);
 Tensor arange(double start, double stop, double step, DType dtype) {
   if (step == 0 || !std::isfinite(start) || !std::isfinite(stop) || !std::isfinite(step) || (stop - start) / step < 0)
     throw ConfigError(text("arange: step ", step, " does not lead from ", start, " to ", stop));
-  const auto n = static_cast<std::int64_t>(std::ceil((stop - start) / step));
-  std::vector<double> values(static_cast<std::size_t>(n));
-  for (std::int64_t i = 0; i < n; ++i) values[static_cast<std::size_t>(i)] = start + static_cast<double>(i) * step;
-  return kernels::cast(from(values), dtype);
+  const double count = std::ceil((stop - start) / step);
+  if (!(count <= 0x1p48))
+    throw ShapeError(text("arange: ", count, " numbers from ", start, " to ", stop, " are too many"));
+  const Tensor values = empty({static_cast<std::int64_t>(count)}, DType::float64);
+  auto* at = static_cast<double*>(values.body().data);
+  for (std::int64_t i = 0; i < values.numel(); ++i) at[i] = start + static_cast<double>(i) * step;
+  return kernels::cast(values, dtype);
 }
 
 Tensor eye(std::int64_t n, std::int64_t m, DType dtype) {

@@ -131,8 +131,12 @@ Tensor one_hot(const Tensor& numbers, std::int64_t classes) {
   if (classes < 0) {
     if (ids.numel() == 0)
       throw ConfigError("one_hot: no ids to count the classes by\n  help: pass the number of classes");
-    classes = static_cast<std::int64_t>(amax(ids).item()) + 1;
+    const double last = amax(ids).item();
+    classes = last < 0x1p48 ? static_cast<std::int64_t>(last) + 1 : std::int64_t{1} << 48;
   }
+  // Checked before the classes are laid out one by one; the result itself is the allocator's to refuse.
+  constexpr std::int64_t most = std::int64_t{1} << 40;
+  if (classes >= most) throw ConfigError(text("one_hot: ", classes, " classes are more than ", most - 1));
   const Tensor inside = kernels::reduce(kernels::Reduce::all, logical_and(ge(ids, 0), lt(ids, classes)), {}, false);
   if (inside.item() == 0) {
     for (const std::int64_t id : to_vector<std::int64_t>(ids))

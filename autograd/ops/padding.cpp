@@ -81,6 +81,9 @@ Tensor pad(const Tensor& input, const std::vector<Int>& pad, PadMode mode, const
     const auto fail = [&](const char* what) {
       throw ShapeError(text("pad: ", before, " before and ", after, " after ", n, " elements along axis ", a, what));
     };
+    constexpr Int unheard_of = Int{1} << 48;
+    if (std::max(before, after) > unheard_of || std::min(before, after) < -unheard_of)
+      fail(": no memory holds that many");
     if (n + before + after < 0) fail(": more is cut off than there is");
     if (mode == PadMode::constant) continue;
     const Int rest = n + std::min<Int>(before, 0) + std::min<Int>(after, 0);
@@ -88,6 +91,7 @@ Tensor pad(const Tensor& input, const std::vector<Int>& pad, PadMode mode, const
     if (mode == PadMode::reflect && most >= n && most > 0) fail(": more is mirrored than there is");
     if (mode == PadMode::circular && most > rest) fail(": more is taken from the other end than there is");
     if (n == 0 && most > 0) fail(": there is no element to repeat");
+    detail::check_outputs("pad", n + before + after);
   }
   if (mode == PadMode::constant) return constant(input, b, value);
   std::vector<kernels::AxisMap> maps;

@@ -54,6 +54,7 @@ Steps steps(const char* op, const Tensor& x, int axes, const PerAxis& kernel, co
     if (count < 1)
       throw ShapeError(text(op, ": along axis ", a, " of ", axes, " the window reaches over ", reach,
                             " elements, the padded input has ", n + 2 * s.padding[a]));
+    detail::check_outputs(op, count);
     s.input.push_back(n);
     s.output.push_back(count);
   }
@@ -154,6 +155,7 @@ std::vector<AxisMap> adaptive(const char* op, const Tensor& x, int axes, const P
   sizes = output_size.on(op, "output_size", axes, -1);
   for (int a = 0; a < axes; ++a) {
     const Int n = x.shape()[2 + a], m = sizes[a] = sizes[a] == -1 ? n : sizes[a];
+    detail::check_outputs(op, m);
     AxisMap map{2 + a, n};
     for (Int o = 0; o < m; ++o) {
       const Int first = o * n / m, last = ((o + 1) * n + m - 1) / m;

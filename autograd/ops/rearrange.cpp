@@ -230,13 +230,17 @@ Tensor diagonal(const Tensor& x, std::int64_t offset, int first, int second) {
   if (x.dim() < 2) throw ShapeError(text("diagonal: x ", x.shape(), " has fewer than two axes"));
   const int a = normalize_axis("diagonal", first, x.dim()), b = normalize_axis("diagonal", second, x.dim());
   if (a == b) throw ShapeError(text("diagonal: axis ", a, " is named twice"));
-  return record_diagonal(x, offset, a, b);
+  // Beyond the corners there is nothing, however far.
+  return record_diagonal(x, std::clamp(offset, -x.shape()[a], x.shape()[b]), a, b);
 }
 
 Tensor diag_embed(const Tensor& x, std::int64_t offset, int first, int second) {
   if (x.dim() < 1) throw ShapeError("diag_embed: a tensor of rank 0 has no axis to lay out");
   const int a = normalize_axis("diag_embed", first, x.dim() + 1), b = normalize_axis("diag_embed", second, x.dim() + 1);
   if (a == b) throw ShapeError(text("diag_embed: axis ", a, " is named twice"));
+  constexpr std::int64_t most = std::int64_t{1} << 48;
+  if (offset > most || offset < -most)
+    throw ShapeError(text("diag_embed: offset ", offset, " asks for more elements than any memory holds"));
   const std::int64_t n = x.shape().back() + std::abs(offset);
   Shape shape = x.shape();
   shape.erase(x.dim() - 1);

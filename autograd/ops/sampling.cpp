@@ -21,6 +21,12 @@ void require_floating(const char* op, const Tensor& x) {
         text(op, ": takes floating types, not ", x.dtype(), "\n  help: convert it with to(x, DType::float32)"));
 }
 
+void check_outputs(const char* op, Int outputs) {
+  constexpr Int most = 1 << 26;
+  if (outputs > most)
+    throw ShapeError(text(op, ": the result has ", outputs, " elements along one axis, more than ", most));
+}
+
 Tensor linear_maps(const Call& call, const Tensor& x, std::vector<AxisMap> given) {
   const auto maps = std::make_shared<const std::vector<AxisMap>>(std::move(given));
   return record(
@@ -133,11 +139,12 @@ Tensor interpolate(const Tensor& input, const InterpolateOptions& options) {
       const double factor = factors[static_cast<std::size_t>(a)];
       if (!(factor > 0))
         throw ConfigError(text("interpolate: scale_factor ", factor, "\n  help: choose a positive one"));
-      sizes.push_back(static_cast<Int>(std::floor(static_cast<double>(n) * factor)));
+      sizes.push_back(static_cast<Int>(std::min(std::floor(static_cast<double>(n) * factor), 0x1p48)));
       if (!options.recompute_scale_factor) step = 1 / factor;
     }
     if (n < 1 || sizes[a] < 1)
       throw ShapeError(text("interpolate: along axis ", a, " of ", axes, " from ", n, " to ", sizes[a], " elements"));
+    detail::check_outputs("interpolate", sizes[a]);
     if (step == 0) step = static_cast<double>(n) / static_cast<double>(sizes[a]);
     maps.push_back(interpolation_map(2 + a, {n, sizes[a], step, options.align_corners}, options.mode, single));
   }
@@ -267,7 +274,12 @@ Tensor affine_grid(const Tensor& theta, const Shape& size, bool align_corners) {
     throw ShapeError(text("affine_grid: theta ", theta.shape(), " does not fit size ", size,
                           "\n  help: pass (N, 2, 3) with {N, C, h, w} or (N, 3, 4) with {N, C, d, h, w}"));
   Int count = 1;
-  for (int a = 0; a < axes; ++a) count *= size[2 + a];
+  for (int a = 0; a < axes; ++a) {
+    if (size[2 + a] < 0) throw ShapeError(text("affine_grid: a size in ", size, " is negative"));
+    detail::check_outputs("affine_grid", size[2 + a]);
+    count *= size[2 + a];
+    detail::check_outputs("affine_grid", count);
+  }
   std::vector<double> points;
   for (Int p = 0; p < count; ++p) {
     Int rest = p;
@@ -305,6 +317,8 @@ Columns columns(const char* op, const Dims& input, const PerAxis& kernel_size, c
       throw ShapeError(text(op, ": along axis ", a, " of 2 the window reaches over ", reach,
                             " elements, the padded input has ", input[a] + 2 * padding[a]));
     c.windows.push_back(room / stride[a] + 1);
+    detail::check_outputs(op, c.windows[a]);
+    detail::check_outputs(op, c.kernel[a] * c.windows[a]);
     AxisMap map{2 + a, input[a]};
     for (Int t = 0; t < c.kernel[a]; ++t)
       for (Int o = 0; o < c.windows[a]; ++o) {
@@ -350,6 +364,8 @@ namespace {
 Shape leading(const char* op, const Tensor& x, Int factor) {
   if (x.dim() < 3) throw ShapeError(text(op, ": input ", x.shape(), " is not (..., C, H, W)"));
   if (factor < 1) throw ConfigError(text(op, ": the factor is ", factor, "\n  help: choose at least 1"));
+  constexpr Int most = 1 << 16;  // its square times a size does not overflow
+  if (factor > most) throw ConfigError(text(op, ": the factor is ", factor, "\n  help: choose at most ", most));
   Shape lead;
   for (int a = 0; a < x.dim() - 3; ++a) lead.push_back(x.shape()[a]);
   return lead;

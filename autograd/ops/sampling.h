@@ -69,6 +69,9 @@ Tensor channel_shuffle(const Tensor& input, std::int64_t groups);
 namespace detail {
 /// Throws DtypeError unless x is of a floating type.
 void require_floating(const char* op, const Tensor& x);
+/// Throws ShapeError when a map would have more than 2^26 outputs: it is made element by element, before anything
+/// that big is asked of the allocator.
+void check_outputs(const char* op, std::int64_t outputs);
 /// The maps one after the other, each along its own axis; differentiable.
 Tensor linear_maps(const Call& call, const Tensor& x, std::vector<kernels::AxisMap> maps);
 }  // namespace detail

@@ -16,6 +16,8 @@ namespace {
 constexpr std::size_t most_outputs = 65535;
 /// Parts may be empty, so that their number is not bounded by the tensor's size.
 constexpr std::int64_t most_parts = 1 << 24;
+/// Elements that a view may show: enough for any memory, and few enough that sums of them do not overflow.
+constexpr std::int64_t most_elements = std::int64_t{1} << 48;
 
 /// Strides under which `x` shows its elements in row-major order of `shape`, if there are any:
 /// each run of axes that is dense in itself can be cut anew, nothing can straddle two runs.
@@ -91,8 +93,8 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
       free = i;
     } else if (shape[i] < 0) {
       throw ShapeError(text("reshape: size ", shape[i], " in ", shape, " is negative"));
-    } else {
-      known *= shape[i];
+    } else if (__builtin_mul_overflow(known, shape[i], &known)) {
+      throw ShapeError(text("reshape: shape ", shape, " has too many elements"));
     }
   }
   if (free >= 0) {
@@ -249,6 +251,10 @@ Tensor expand(const Tensor& x, const Shape& shape) {
     fits = wanted[i] >= 0 && (have == wanted[i] || have == 1);
   }
   if (!fits) throw ShapeError(text("expand: shape ", x.shape(), " cannot be repeated to ", shape));
+  std::int64_t count = 1;
+  for (const std::int64_t n : wanted)
+    if (__builtin_mul_overflow(count, std::max<std::int64_t>(n, 1), &count) || count > most_elements)
+      throw ShapeError(text("expand: shape ", shape, " has too many elements"));
   if (wanted == x.shape()) return x;
   return record(
       {"expand", {{"shape", wanted}}}, {x},
@@ -286,7 +292,7 @@ Tensor unflatten(const Tensor& x, int axis, const Shape& sizes) {
     if (sizes[i] == -1 && free < 0)
       free = i;
     else
-      sane &= !__builtin_mul_overflow(known, sizes[i], &known) && sizes[i] <= std::int64_t{1} << 48;
+      sane &= !__builtin_mul_overflow(known, sizes[i], &known) && sizes[i] <= most_elements;
   const std::int64_t n = x.shape()[k];
   if (free >= 0 && known > 0 && n % known == 0) known *= filled[free] = n / known;
   bool fits = sane && known == n && !sizes.empty();
@@ -318,7 +324,7 @@ Tensor as_strided(const Tensor& x, const Shape& shape, const Strides& strides, s
         (__builtin_mul_overflow(shape[i] - 1, strides[i], &reach) || __builtin_add_overflow(last, reach, &last)))
       last = std::numeric_limits<std::int64_t>::max();
   }
-  if (!countable || count > std::int64_t{1} << 48)
+  if (!countable || count > most_elements)
     throw ShapeError(text("as_strided: shape ", shape, " has too many elements"));
   const bool nothing = shape.product() == 0;
   if (offset < 0 || (!nothing && last >= x.numel()))
@@ -339,7 +345,8 @@ Tensor slice(const Tensor& x, int axis, std::int64_t start, std::int64_t stop, s
   if (step < 1) throw ConfigError(text("slice: step ", step, "\n  help: choose a step of 1 or more"));
   const std::int64_t n = x.shape()[k];
   const auto clip = [n](std::int64_t at) { return std::clamp<std::int64_t>(at < 0 ? at + n : at, 0, n); };
-  return record_slice(x, k, clip(start), std::max(clip(start), clip(stop)), step);
+  return record_slice(x, k, clip(start), std::max(clip(start), clip(stop)),
+                      std::min(step, std::max<std::int64_t>(n, 1)));
 }
 
 Tensor select(const Tensor& x, int axis, std::int64_t index) {
@@ -447,8 +454,9 @@ Tensor block_diag(const std::vector<Tensor>& parts) {
 std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, int axis) {
   const int k = normalize_axis("split", axis, x.dim());
   std::int64_t total = 0;
-  for (const std::int64_t n : sizes) total += n < 0 ? x.numel() + 1 : n;
-  if (x.dim() == 0 || total != x.shape()[k])
+  bool countable = true;
+  for (const std::int64_t n : sizes) countable &= n >= 0 && !__builtin_add_overflow(total, n, &total);
+  if (!countable || x.dim() == 0 || total != x.shape()[k])
     throw ShapeError(text("split: the sizes add up to ", total, ", axis ", k, " of shape ", x.shape(), " does not"));
   if (sizes.empty()) return {};
   if (sizes.size() > most_outputs) {

@@ -31,8 +31,15 @@ class Source {
   std::size_t count_, at_ = 0;
 };
 
-constexpr std::int64_t extremes[] = {std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::min(),
-                                     std::int64_t{1} << 40, -(std::int64_t{1} << 31), 1000};
+constexpr std::int64_t extremes[] = {std::numeric_limits<std::int64_t>::max(),
+                                     std::numeric_limits<std::int64_t>::min(),
+                                     std::int64_t{1} << 62,
+                                     std::int64_t{1} << 40,
+                                     std::int64_t{1} << 31,
+                                     (std::int64_t{1} << 31) - 1,
+                                     -(std::int64_t{1} << 31),
+                                     1000};
+std::int64_t extreme(Source& s) { return extremes[s.below(8)]; }
 
 Tensor random_tensor(Source& s, const Shape& shape, DType type, bool nasty) {
   Generator g{s.seed()};
@@ -49,11 +56,26 @@ Tensor random_tensor(Source& s, const Shape& shape, DType type, bool nasty) {
   return kernels::cast(from(values, shape), type);
 }
 
+/// The same, but for one entry far out of any range.
+Tensor with_extreme_entry(Source& s, const Tensor& x) {
+  std::vector<std::int64_t> values = to_vector<std::int64_t>(x);
+  if (values.empty()) return x;
+  values[static_cast<std::size_t>(s.below(65536)) % values.size()] = extreme(s);
+  return kernels::cast(from(values, x.shape()), x.dtype());
+}
+
+/// The same numbers again and again along new leading axes: they go on to mean something (indices, probabilities).
+Tensor with_leading_axes(Source& s, const Tensor& x) {
+  Shape shape = x.shape();
+  for (std::int64_t more = 1 + s.below(3); more > 0 && shape.size() < 6; --more) shape.insert(0, 1 + s.below(3));
+  return expand(x, shape);
+}
+
 Tensor mutated(Source& s, const Tensor& x) {
   if (!x.defined()) return x;
   Shape shape = x.shape();
   const bool floating = is_floating(x.dtype());
-  switch (s.below(8)) {
+  switch (s.below(10)) {
     case 0:  // an axis more
       if (shape.size() < 5) shape.push_back(1 + s.below(3));
       break;
@@ -73,14 +95,20 @@ Tensor mutated(Source& s, const Tensor& x) {
       for (std::int64_t rank = s.below(5); rank > 0; --rank) shape.push_back(s.below(4));
       break;
     }
+    case 5:  // nothing at all along an axis
+      if (shape.size() > 0) shape[static_cast<int>(s.below(shape.size()))] = 0;
+      break;
     default: break;
   }
   DType type = x.dtype() == DType::float64 && s.chance(2) ? DType::float32 : x.dtype();
   if (s.chance(6)) type = static_cast<DType>(s.below(dtype_count));
+  if (x.dtype() == DType::int64 && s.chance(4)) type = DType::int32;
   // The numbers of the sample mean something (indices, probabilities): keep them where the shape stays.
   Tensor y = shape == x.shape() && !s.chance(4) && (floating || !is_floating(type))
                  ? kernels::cast(x, type)
                  : random_tensor(s, shape, type, s.chance(4));
+  if (!is_floating(type) && s.chance(8)) y = with_extreme_entry(s, y);
+  if (s.chance(8)) y = with_leading_axes(s, y);
   switch (s.below(6)) {
     case 0: return testing::with_layout(y, testing::Layout::transposed);
     case 1: return testing::with_layout(y, testing::Layout::gaps);
@@ -98,15 +126,17 @@ void mutate(Source& s, Value& v, int depth = 0) {
   } else if (auto* n = std::get_if<std::int64_t>(&v.is)) {
     const std::int64_t choice = s.below(8);
     if (choice < 3) *n = s.below(9) - 4;
-    if (choice == 3) *n = extremes[s.below(5)];
+    if (choice == 3) *n = extreme(s);
+    if (s.chance(32)) v = Value{0.5};
   } else if (auto* real = std::get_if<double>(&v.is)) {
-    const double values[] = {0, 1, -1, 0.5, 2, -2.5, HUGE_VAL, std::nan("")};
-    if (s.chance(3)) *real = values[s.below(8)];
+    const double values[] = {0, 1, -1, 0.5, 2, -2.5, 1e-300, 1e300, 0x1p40, HUGE_VAL, -HUGE_VAL, std::nan("")};
+    if (s.chance(3)) *real = values[s.below(12)];
   } else if (auto* flag = std::get_if<bool>(&v.is)) {
     if (s.chance(2)) *flag = !*flag;
   } else if (auto* word = std::get_if<std::string>(&v.is)) {
-    const char* words[] = {"sum", "mean", "none", "max", "same", "valid", "no such word"};
-    if (s.chance(4)) *word = words[s.below(7)];
+    const char* words[] = {"sum",   "mean",    "none",     "max",   "same",
+                           "valid", "float32", "bfloat16", "int64", "no such word"};
+    if (s.chance(4)) *word = words[s.below(10)];
   } else if (auto* list = std::get_if<Value::List>(&v.is)) {
     if (s.chance(6) && !list->empty()) list->pop_back();
     if (s.chance(6) && !list->empty() && list->size() < 6) list->push_back(list->back());
@@ -116,6 +146,8 @@ void mutate(Source& s, Value& v, int depth = 0) {
     if (s.chance(3)) slice->start = s.below(9) - 4;
     if (s.chance(3)) slice->stop = s.below(9) - 4;
     if (s.chance(3)) slice->step = s.below(5) - 1;
+    if (s.chance(12)) (s.chance(2) ? slice->start : slice->stop) = extreme(s);
+    if (s.chance(12)) slice->step = extreme(s);
   } else if (v.holds<std::monostate>()) {
     if (s.chance(8)) v = Value{s.below(9) - 4};
   }
@@ -157,7 +189,30 @@ std::string describe(const char* name, const CallText& call) {
 struct Trial {
   std::string error, backward_error;
   std::vector<Tensor> outputs, gradients;
+  double precision = 1e-9;  ///< of the narrowest floating type that it has to do with
+  double largest = 1;       ///< finite number among inputs and outputs
 };
+
+/// A view can show a number more often than any memory holds; its entries are not compared.
+constexpr std::int64_t most_compared = 1 << 22;
+
+double precision_of(const Tensor& x) {
+  return x.dtype() == DType::bfloat16 ? 2e-2 : x.dtype() == DType::float32 ? 2e-5 : 1e-9;
+}
+
+double largest_of(const Tensor& x) {
+  double largest = 0;
+  if (is_floating(x.dtype()) && x.numel() <= most_compared)
+    for (const double v : to_vector<double>(detach(x)))
+      if (std::isfinite(v)) largest = std::max(largest, std::abs(v));
+  return largest;
+}
+
+void note(Trial& r, const Tensor& x) {
+  // A result may be labelled with a wider type than that of the numbers it was computed from.
+  r.precision = std::max(r.precision, precision_of(x));
+  r.largest = std::max(r.largest, largest_of(x));
+}
 
 Trial run(const Record& record, const Signature& signature, const CallText& call) {
   Trial r;
@@ -168,6 +223,7 @@ Trial run(const Record& record, const Signature& signature, const CallText& call
     args.each_tensor([&](const std::string&, Tensor& x) {
       if (!x.defined()) return;
       const bool leaf = is_floating(x.dtype());
+      note(r, x);
       x = detach(x);
       if (leaf) leaves.push_back(x.set_requires_grad());
     });
@@ -177,11 +233,13 @@ Trial run(const Record& record, const Signature& signature, const CallText& call
     return r;
   }
   std::vector<Tensor> from, cotangents;
-  for (const Tensor& y : r.outputs)
-    if (y.defined() && y.requires_grad()) {
-      from.push_back(y);
-      cotangents.push_back(ones(y.shape(), y.dtype()));
-    }
+  for (const Tensor& y : r.outputs) {
+    if (!y.defined()) continue;
+    note(r, y);
+    if (!y.requires_grad() || y.numel() > most_compared) continue;
+    from.push_back(y);
+    cotangents.push_back(ones(y.shape(), y.dtype()));
+  }
   if (from.empty()) return r;
   try {
     backward(from, cotangents);
@@ -192,19 +250,15 @@ Trial run(const Record& record, const Signature& signature, const CallText& call
   return r;
 }
 
-/// Empty when b agrees with a as far as their types can tell.
-std::string difference(const char* what, const std::vector<Tensor>& a, const std::vector<Tensor>& b, double looseness) {
+/// Empty when b agrees with a, up to `tolerance` of the largest entry.
+std::string difference(const char* what, const std::vector<Tensor>& a, const std::vector<Tensor>& b, double tolerance) {
   if (a.size() != b.size()) return text(what, ": ", a.size(), " and ", b.size());
   for (std::size_t k = 0; k < a.size(); ++k) {
     if (a[k].defined() != b[k].defined()) return text(what, ' ', k, ": only one is defined");
     if (!a[k].defined()) continue;
-    double largest = 1;
-    if (is_floating(a[k].dtype()))
-      for (const double v : to_vector<double>(detach(a[k])))
-        if (std::isfinite(v)) largest = std::max(largest, std::abs(v));
-    const double tolerance = looseness * (a[k].dtype() == DType::float64    ? 1e-9
-                                          : a[k].dtype() == DType::bfloat16 ? 2e-2
-                                                                            : 2e-5);
+    const bool same_form = a[k].shape() == b[k].shape() && a[k].dtype() == b[k].dtype();
+    if (same_form && a[k].numel() > most_compared) continue;
+    const double largest = std::max(1.0, largest_of(a[k]));
     const testing::Report report = testing::allclose(
         detach(b[k]), detach(a[k]), {.atol = tolerance * largest, .rtol = tolerance, .equal_nan = true});
     if (!report) return text(what, ' ', k, ": ", report.message);
@@ -212,12 +266,22 @@ std::string difference(const char* what, const std::vector<Tensor>& a, const std
   return {};
 }
 
+/// Near a place where there is no derivative (equal singular values, a matrix without an inverse) a gradient is the
+/// quotient of two roundings, and every order of summation has its own. Such gradients stand out by their size.
+bool is_ill_conditioned(const Trial& r) {
+  for (const Tensor& dx : r.gradients)
+    if (dx.defined() && largest_of(dx) > 1e6 * r.largest) return true;
+  return false;
+}
+
 std::string compare(const Trial& a, const Trial& b, double looseness) {
   if (a.error != b.error) return text("one says \"", a.error, "\", the other \"", b.error, "\"");
   if (a.backward_error != b.backward_error)
     return text("backward: one says \"", a.backward_error, "\", the other \"", b.backward_error, "\"");
-  const std::string values = difference("output", a.outputs, b.outputs, looseness);
-  return values.empty() ? difference("gradient", a.gradients, b.gradients, 10 * looseness) : values;
+  const double tolerance = looseness * a.precision;
+  const std::string values = difference("output", a.outputs, b.outputs, tolerance);
+  if (!values.empty() || is_ill_conditioned(a) || is_ill_conditioned(b)) return values;
+  return difference("gradient", a.gradients, b.gradients, 10 * tolerance);
 }
 
 std::string current;
@@ -245,9 +309,14 @@ std::string try_bytes(const std::uint8_t* bytes, std::size_t count, const std::s
       record.samples[static_cast<std::size_t>(s.below(static_cast<std::int64_t>(record.samples.size())))]);
   const std::int64_t changes = 1 + s.below(3),
                      values = static_cast<std::int64_t>(call.positional.size() + call.keywords.size());
-  for (std::int64_t i = 0; i < changes && values > 0; ++i) {
+  const auto any_value = [&]() -> Value& {
     const auto at = static_cast<std::size_t>(s.below(values));
-    mutate(s, at < call.positional.size() ? call.positional[at] : call.keywords[at - call.positional.size()].second);
+    return at < call.positional.size() ? call.positional[at] : call.keywords[at - call.positional.size()].second;
+  };
+  for (std::int64_t i = 0; i < changes && values > 0; ++i) mutate(s, any_value());
+  if (values > 1 && s.chance(16)) {  // one tensor twice
+    Value &one = any_value(), &other = any_value();
+    if (one.holds<Tensor>() && other.holds<Tensor>()) other = Value{one};
   }
   current = describe(record.name, call);
 

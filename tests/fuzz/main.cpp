@@ -4,6 +4,7 @@
 #include <iostream>
 #include <vector>
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <weft/tensor/random.h>
@@ -23,6 +24,14 @@ void report_crash(int signal) {
   std::raise(signal);
 }
 
+/// A call that asks for more is to end with an error here as it would on a small machine, not take this one's memory.
+void limit_memory() {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they reserve terabytes of addresses
+  const rlimit most{rlim_t{8} << 30, rlim_t{8} << 30};
+  setrlimit(RLIMIT_AS, &most);
+#endif
+}
+
 int start(int argc, char** argv) {
   std::int64_t runs = 2000;
   std::uint64_t seed = 1;
@@ -39,6 +48,7 @@ int start(int argc, char** argv) {
       return 2;
     }
   }
+  limit_memory();
   for (const int signal : {SIGSEGV, SIGFPE, SIGABRT, SIGALRM}) std::signal(signal, report_crash);
   Generator g{seed};
   std::vector<std::uint8_t> bytes(160);
