@@ -236,7 +236,7 @@ TEST_CASE("transformer: a step of training lowers the loss, and the target sees 
   const auto loss = [&] { return mse_loss(model(source, target, masks), wanted); };
   const Tensor before = loss();
   before.backward();
-  for (const auto& [name, p] : named_parameters(model)) CHECK_MESSAGE(p.grad().defined(), name);
+  for (const auto& each : named_parameters(model)) CHECK_MESSAGE(each.second.grad().defined(), each.first);
   optimizer.step();
   CHECK(loss().item() < before.item());
 
