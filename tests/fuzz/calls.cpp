@@ -127,7 +127,7 @@ void mutate(Source& s, Value& v, int depth = 0) {
     const std::int64_t choice = s.below(8);
     if (choice < 3) *n = s.below(9) - 4;
     if (choice == 3) *n = extreme(s);
-    if (s.chance(32)) v = Value{0.5};
+    if (depth == 0 && s.chance(32)) v = Value{0.5};  // in a list the records do not look for it
   } else if (auto* real = std::get_if<double>(&v.is)) {
     const double values[] = {0, 1, -1, 0.5, 2, -2.5, 1e-300, 1e300, 0x1p40, HUGE_VAL, -HUGE_VAL, std::nan("")};
     if (s.chance(3)) *real = values[s.below(12)];
@@ -274,7 +274,27 @@ bool is_ill_conditioned(const Trial& r) {
   return false;
 }
 
-std::string compare(const Trial& a, const Trial& b, double looseness) {
+/// A sum of numbers that overflow is infinite or, where it comes to inf - inf, NaN: that hangs on the order of its
+/// terms, so that a power by repeated squaring only has to be beyond all numbers in the same entries.
+std::vector<Tensor> with_overflow_as_nan(const std::vector<Tensor>& all) {
+  std::vector<Tensor> each;
+  for (const Tensor& x : all) {
+    each.push_back(x);
+    if (!x.defined() || !is_floating(x.dtype()) || x.numel() > most_compared) continue;
+    std::vector<double> values = to_vector<double>(detach(x));
+    for (double& v : values)
+      if (!std::isfinite(v)) v = std::nan("");
+    each.back() = kernels::cast(from(values, x.shape()), x.dtype());
+  }
+  return each;
+}
+
+std::string compare(Trial a, Trial b, const char* name, double looseness) {
+  if (name == std::string("matrix_power"))
+    for (Trial* r : {&a, &b}) {
+      r->outputs = with_overflow_as_nan(r->outputs);
+      r->gradients = with_overflow_as_nan(r->gradients);
+    }
   if (a.error != b.error) return text("one says \"", a.error, "\", the other \"", b.error, "\"");
   if (a.backward_error != b.backward_error)
     return text("backward: one says \"", a.backward_error, "\", the other \"", b.backward_error, "\"");
@@ -334,7 +354,7 @@ std::string try_bytes(const std::uint8_t* bytes, std::size_t count, const std::s
   for (const char* level : kernels::available_levels()) {
     kernels::set_level(level);
     kernels::use_onednn(true);
-    const std::string wrong = compare(plain, run(record, signatures[which], call), record.looseness);
+    const std::string wrong = compare(plain, run(record, signatures[which], call), record.name, record.looseness);
     if (!wrong.empty()) return text(current, " at ", level, ":\n  ", wrong);
   }
   return {};
