@@ -73,6 +73,8 @@ const Family views{
         .errors = {{"x(3, 4), [5]", "ShapeError: reshape: shape [3, 4] has 12 elements, [5] has 5"},
                    {"x(3, 4), [4611686018427387907, 4]",
                     "ShapeError: reshape: shape [4611686018427387907, 4] has too many elements"},
+                   {"x(0, 3), [9223372036854775807, 0]",
+                    "ShapeError: reshape: shape [9223372036854775807, 0] has too many elements"},
                    {"x(3, 4), [-1, -1]", "ShapeError: reshape: [-1, -1] has more than one -1"},
                    {"x(3, 4), [-2, 6]", "ShapeError: reshape: size -2 in [-2, 6] is negative"},
                    {"x(3, 4), [5, -1]",
