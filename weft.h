@@ -1,5 +1,8 @@
 #pragma once
 /// All of weft, for its users; nothing inside includes this.
+#include <weft/autograd/anomaly.h>
+#include <weft/autograd/checkpoint.h>
+#include <weft/autograd/functional.h>
 #include <weft/autograd/grad.h>
 #include <weft/autograd/ops.h>
 #include <weft/data/csv.h>
@@ -12,11 +15,17 @@
 #include <weft/data/statistics.h>
 #include <weft/fusion/classifier.h>
 #include <weft/fusion/degrade.h>
+#include <weft/layers/attention.h>
 #include <weft/layers/basic.h>
+#include <weft/layers/convolution.h>
 #include <weft/layers/graph/attention.h>
 #include <weft/layers/graph/convolutions.h>
 #include <weft/layers/initialize.h>
+#include <weft/layers/normalization.h>
+#include <weft/layers/pooling.h>
+#include <weft/layers/recurrent.h>
 #include <weft/layers/serialize.h>
+#include <weft/layers/transformer.h>
 #include <weft/optim/averaging.h>
 #include <weft/optim/gradients.h>
 #include <weft/optim/optimizer.h>

@@ -60,7 +60,7 @@ Tensor Encoder::operator()(const Tensor& x) const { return layers(to(x, dtype));
 
 Tensor SparseBatchNorm::operator()(const Tensor& x) const {
   if (norm.mode.training && x.numel() == x.size(1) && norm.running_mean.defined())
-    return batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, false, norm.momentum, norm.eps);
+    return batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, false, 0, norm.eps);
   return norm(x);
 }
 

@@ -9,11 +9,6 @@
 namespace weft {
 namespace {
 
-Tensor parameter(Tensor x) {
-  x.set_requires_grad();
-  return x;
-}
-
 void positive(const char* layer, const char* what, std::int64_t n) {
   if (n < 1) throw ConfigError(text(layer, ": ", what, " is ", n, "\n  help: choose 1 or more"));
 }
@@ -45,33 +40,40 @@ Embedding::Embedding(const EmbeddingOptions& o) : padding_idx(o.padding_idx) {
 }
 Tensor Embedding::operator()(const Tensor& ids) const { return embedding(weight, ids, padding_idx); }
 
-LayerNorm::LayerNorm(const LayerNormOptions& o) : normalized_shape(o.normalized_shape), eps(o.eps) {
-  if (!o.elementwise_affine) return;
-  weight = parameter(ones(o.normalized_shape, o.dtype));
-  if (o.bias) bias = parameter(zeros(o.normalized_shape, o.dtype));
+EmbeddingBag::EmbeddingBag(const EmbeddingBagLayerOptions& o)
+    : padding_idx(o.padding_idx), mode(o.mode), include_last_offset(o.include_last_offset) {
+  positive("embedding_bag", "num_embeddings", o.num_embeddings);
+  positive("embedding_bag", "embedding_dim", o.embedding_dim);
+  if (padding_idx < -1 || padding_idx >= o.num_embeddings)
+    throw ConfigError(
+        text("embedding_bag: padding_idx ", padding_idx, " is not a row of a table of ", o.num_embeddings));
+  weight = randn({o.num_embeddings, o.embedding_dim}, 0, 1, o.dtype);
+  if (padding_idx >= 0) initialize::constant(select(weight, 0, padding_idx), 0);
+  weight.set_requires_grad();
 }
-Tensor LayerNorm::operator()(const Tensor& x) const { return layer_norm(x, normalized_shape, weight, bias, eps); }
+Tensor EmbeddingBag::operator()(const Tensor& ids, const Tensor& offsets, const Tensor& weights) const {
+  return embedding_bag(weight, ids,
+                       {.offsets = offsets,
+                        .mode = mode,
+                        .weights = weights,
+                        .padding = padding_idx,
+                        .include_last_offset = include_last_offset});
+}
 
-BatchNorm::BatchNorm(const BatchNormOptions& o) : eps(o.eps), momentum(o.momentum) {
-  positive("batch_norm", "num_features", o.num_features);
-  if (o.affine) {
-    weight = parameter(ones({o.num_features}, o.dtype));
-    bias = parameter(zeros({o.num_features}, o.dtype));
-  }
-  if (o.track_running_stats) {
-    running_mean = zeros({o.num_features}, o.dtype);
-    running_var = ones({o.num_features}, o.dtype);
-    num_batches_tracked = zeros({}, DType::int64);
-  }
+Bilinear::Bilinear(const BilinearOptions& o) {
+  positive("bilinear", "in1_features", o.in1_features);
+  positive("bilinear", "in2_features", o.in2_features);
+  positive("bilinear", "out_features", o.out_features);
+  const double bound = 1 / std::sqrt(static_cast<double>(o.in1_features));
+  weight = empty({o.out_features, o.in1_features, o.in2_features}, o.dtype);
+  initialize::uniform(weight, -bound, bound);
+  weight.set_requires_grad();
+  if (!o.bias) return;
+  bias = empty({o.out_features}, o.dtype);
+  initialize::uniform(bias, -bound, bound);
+  bias.set_requires_grad();
 }
-Tensor BatchNorm::operator()(const Tensor& x) const {
-  const Tensor y = batch_norm(x, running_mean, running_var, weight, bias, mode.training, momentum, eps);
-  if (mode.training && num_batches_tracked.defined()) {
-    Tensor count = num_batches_tracked;
-    ++*count.mutable_data<std::int64_t>();
-  }
-  return y;
-}
+Tensor Bilinear::operator()(const Tensor& x1, const Tensor& x2) const { return bilinear(x1, x2, weight, bias); }
 
 Dropout::Dropout(double probability) : p(probability) {
   if (!(p >= 0 && p <= 1)) throw ConfigError(text("dropout: p is ", p, "\n  help: choose a probability from 0 to 1"));
@@ -83,7 +85,17 @@ Tensor GELU::operator()(const Tensor& x) const { return gelu(x); }
 Tensor SiLU::operator()(const Tensor& x) const { return silu(x); }
 Tensor Tanh::operator()(const Tensor& x) const { return tanh(x); }
 Tensor Sigmoid::operator()(const Tensor& x) const { return sigmoid(x); }
-Tensor Flatten::operator()(const Tensor& x) const { return flatten(x, 1); }
+PReLU::PReLU(std::int64_t num_parameters, double initial, DType dtype) {
+  positive("prelu", "num_parameters", num_parameters);
+  weight = full({num_parameters}, initial, dtype);
+  weight.set_requires_grad();
+}
+Tensor PReLU::operator()(const Tensor& x) const { return prelu(x, weight); }
+Tensor GLU::operator()(const Tensor& x) const { return glu(x, axis); }
+Tensor Flatten::operator()(const Tensor& x) const { return flatten(x, first, last); }
+Tensor CosineSimilarity::operator()(const Tensor& x1, const Tensor& x2) const {
+  return cosine_similarity(x1, x2, axis, eps);
+}
 
 Sequential::Sequential(const Sequential& other) {
   for (const auto& layer : other.layers_) layers_.push_back(layer->copy());

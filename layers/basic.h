@@ -2,7 +2,9 @@
 #include <cstdint>
 #include <memory>
 
+#include <weft/autograd/ops/embedding.h>
 #include <weft/layers/module.h>
+#include <weft/layers/normalization.h>
 #include <weft/tensor/random.h>
 
 /// Layers with PyTorch's option names, default initialisers and parameter names, so that a file saved there loads here.
@@ -41,46 +43,42 @@ struct Embedding {
   void fields(auto&& f) { f("weight", weight, "padding_idx", padding_idx); }
 };
 
-struct LayerNormOptions {
-  Shape normalized_shape;
-  double eps = 1e-5;
-  bool elementwise_affine = true;
+struct EmbeddingBagLayerOptions {
+  std::int64_t num_embeddings;
+  std::int64_t embedding_dim;
+  BagMode mode = BagMode::mean;
+  std::int64_t padding_idx = -1;
+  bool include_last_offset = false;
+  DType dtype = DType::float32;
+};
+/// Bags of ids -> one row each; see embedding_bag(). weight (num, dim): standard normal.
+struct EmbeddingBag {
+  Tensor weight;
+  std::int64_t padding_idx;
+  BagMode mode;
+  bool include_last_offset;
+  explicit EmbeddingBag(const EmbeddingBagLayerOptions& options);
+  /// ids (B, L), or (N,) with the offsets (B,) of the bags; weights of the ids' shape for BagMode::sum.
+  Tensor operator()(const Tensor& ids, const Tensor& offsets = Tensor(), const Tensor& weights = Tensor()) const;
+  void fields(auto&& f) {
+    f("weight", weight, "padding_idx", padding_idx, "mode", mode, "include_last_offset", include_last_offset);
+  }
+};
+
+struct BilinearOptions {
+  std::int64_t in1_features;
+  std::int64_t in2_features;
+  std::int64_t out_features;
   bool bias = true;
   DType dtype = DType::float32;
 };
-/// Each row brought to mean 0 and variance 1 over the last axes, then scaled and shifted. See layer_norm().
-struct LayerNorm {
+/// y_k = x1^T W_k x2 + b_k: x1 (..., in1), x2 (..., in2) -> (..., out). weight (out, in1, in2), bias (out,): uniform
+/// within 1/sqrt(in1).
+struct Bilinear {
   Tensor weight, bias;
-  Shape normalized_shape;
-  double eps;
-  explicit LayerNorm(const LayerNormOptions& options);
-  explicit LayerNorm(std::int64_t features) : LayerNorm({.normalized_shape = {features}}) {}
-  Tensor operator()(const Tensor& x) const;
-  void fields(auto&& f) { f("weight", weight, "bias", bias, "normalized_shape", normalized_shape, "eps", eps); }
-};
-
-struct BatchNormOptions {
-  std::int64_t num_features;
-  double eps = 1e-5;
-  double momentum = 0.1;
-  bool affine = true;
-  bool track_running_stats = true;
-  DType dtype = DType::float32;
-};
-/// Each channel of x (B, C, ...) brought to mean 0 and variance 1: over the batch while training, by running
-/// statistics otherwise. See batch_norm().
-struct BatchNorm {
-  Tensor weight, bias;
-  Buffer running_mean, running_var, num_batches_tracked;
-  double eps, momentum;
-  Mode mode;
-  explicit BatchNorm(const BatchNormOptions& options);
-  explicit BatchNorm(std::int64_t num_features) : BatchNorm(BatchNormOptions{.num_features = num_features}) {}
-  Tensor operator()(const Tensor& x) const;
-  void fields(auto&& f) {
-    f("weight", weight, "bias", bias, "running_mean", running_mean, "running_var", running_var, "num_batches_tracked",
-      num_batches_tracked, "eps", eps, "momentum", momentum, "mode", mode);
-  }
+  explicit Bilinear(const BilinearOptions& options);
+  Tensor operator()(const Tensor& x1, const Tensor& x2) const;
+  void fields(auto&& f) { f("weight", weight, "bias", bias); }
 };
 
 /// While training, each element is 0 with probability p and the others are divided by 1 - p.
@@ -113,10 +111,37 @@ struct Sigmoid {
   Tensor operator()(const Tensor& x) const;
   void fields(auto&& f) { f(); }
 };
-/// (B, ...) -> (B, everything else).
-struct Flatten {
+/// x where x > 0, else weight x, with one weight or one per channel (axis 1). He et al. (2015).
+struct PReLU {
+  Tensor weight;
+  explicit PReLU(std::int64_t num_parameters = 1, double initial = 0.25, DType dtype = DType::float32);
   Tensor operator()(const Tensor& x) const;
-  void fields(auto&& f) { f(); }
+  void fields(auto&& f) { f("weight", weight); }
+};
+/// Half of x times the sigmoid of the other half, along an axis. See glu().
+struct GLU {
+  int axis = -1;
+  Tensor operator()(const Tensor& x) const;
+  void fields(auto&& f) { f("axis", axis); }
+};
+/// Any operation on one tensor as a layer: Apply{hardswish}.
+struct Apply {
+  Tensor (*f)(const Tensor&);
+  Tensor operator()(const Tensor& x) const { return f(x); }
+  void fields(auto&& each) { each("f", f); }
+};
+/// Joins the axes from `first` to `last`: (B, ...) -> (B, everything else).
+struct Flatten {
+  int first = 1, last = -1;
+  Tensor operator()(const Tensor& x) const;
+  void fields(auto&& f) { f("first", first, "last", last); }
+};
+/// The cosine of the angle between x1 and x2 along an axis. See cosine_similarity().
+struct CosineSimilarity {
+  int axis = 1;
+  double eps = 1e-8;
+  Tensor operator()(const Tensor& x1, const Tensor& x2) const;
+  void fields(auto&& f) { f("axis", axis, "eps", eps); }
 };
 
 /// Layers chosen at run time, applied one after the other; each maps a tensor to a tensor. Members are named by

@@ -71,6 +71,8 @@ Tensor erf(const Tensor& x);
 Tensor erfc(const Tensor& x);
 /// The number whose erf is x; infinite at -1 and 1, NaN beyond. Gradient: dy * sqrt(pi)/2 * exp(y^2).
 Tensor erfinv(const Tensor& x);
+/// sin(pi x) / (pi x), 1 at 0. Gradient: dy * (cos(pi x) - sinc(x)) / x, near 0 by its series.
+Tensor sinc(const Tensor& x);
 /// log|gamma(x)|. Gradient: dy * digamma(x).
 Tensor lgamma(const Tensor& x);
 /// The derivative of log gamma; NaN at negative whole numbers. Gradient: dy * polygamma(1, x).

@@ -160,33 +160,15 @@ Tensor LEConv::operator()(const Tensor& x, const Graph& graph, const Tensor& edg
   return neighbour_sum(graph.index(), lin1(x), edge_weight) - unsqueeze(arriving, 1) * lin2(x) + lin3(x);
 }
 
-GatedGraphConv::Cell::Cell(std::int64_t channels, bool bias, DType dtype) {
-  const double bound = channels > 0 ? 1 / std::sqrt(static_cast<double>(channels)) : 0;
-  weight_ih = uniform({3 * channels, channels}, bound, dtype);
-  weight_hh = uniform({3 * channels, channels}, bound, dtype);
-  if (!bias) return;
-  bias_ih = uniform({3 * channels}, bound, dtype);
-  bias_hh = uniform({3 * channels}, bound, dtype);
-}
-Tensor GatedGraphConv::Cell::operator()(const Tensor& input, const Tensor& hidden) const {
-  const std::int64_t n = hidden.shape()[1];
-  const std::vector<Tensor> i = split(linear(input, weight_ih, bias_ih), {n, n, n}, 1);
-  const std::vector<Tensor> h = split(linear(hidden, weight_hh, bias_hh), {n, n, n}, 1);
-  const Tensor reset = sigmoid(i[0] + h[0]), update = sigmoid(i[1] + h[1]);
-  const Tensor fresh = tanh(i[2] + reset * h[2]);
-  return fresh + update * (hidden - fresh);
-}
-
 namespace {
-std::int64_t checked_channels(const GatedGraphConvOptions& o) {
+GRUCell cell(const GatedGraphConvOptions& o) {
   at_least("gated_graph_conv", "out_channels", o.out_channels, 1);
   at_least("gated_graph_conv", "num_layers", o.num_layers, 1);
-  return o.out_channels;
+  return GRUCell({.input_size = o.out_channels, .hidden_size = o.out_channels, .bias = o.bias, .dtype = o.dtype});
 }
 }  // namespace
 
-GatedGraphConv::GatedGraphConv(const GatedGraphConvOptions& o)
-    : rnn(checked_channels(o), o.bias, o.dtype), aggr(o.aggr) {
+GatedGraphConv::GatedGraphConv(const GatedGraphConvOptions& o) : rnn(cell(o)), aggr(o.aggr) {
   const double bound = 1 / std::sqrt(static_cast<double>(o.out_channels));
   weight = uniform({o.num_layers, o.out_channels, o.out_channels}, bound, o.dtype);
 }

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include <weft/layers/graph/graph.h>
+#include <weft/layers/recurrent.h>
 
 /// Layers that give each node new features from its neighbours': x (N, in) -> (N, out). Options, parameter names and
 /// initialisers are PyTorch Geometric's. edge_weight (E,) multiplies the messages; undefined: ones. Messages flow from
@@ -164,15 +165,8 @@ struct GatedGraphConvOptions {
 /// `num_layers` times h = GRU(aggr(neighbours of h W_l), h), h beginning as x filled up with zeros: x (N, in) with in
 /// at most out_channels. Throws ShapeError for a wider x. Li et al. (2016).
 struct GatedGraphConv {
-  /// One step of a gated recurrent unit, its gates in the order reset, update, new. Cho et al. (2014).
-  struct Cell {
-    Tensor weight_ih, weight_hh, bias_ih, bias_hh;
-    Cell(std::int64_t channels, bool bias, DType dtype);
-    Tensor operator()(const Tensor& input, const Tensor& hidden) const;
-    void fields(auto&& f) { f("weight_ih", weight_ih, "weight_hh", weight_hh, "bias_ih", bias_ih, "bias_hh", bias_hh); }
-  };
   Tensor weight;  ///< (layers, out, out)
-  Cell rnn;
+  GRUCell rnn;
   Aggregation aggr;
   explicit GatedGraphConv(const GatedGraphConvOptions& options);
   Tensor operator()(const Tensor& x, const Graph& graph, const Tensor& edge_weight = Tensor()) const;

@@ -49,6 +49,8 @@ Outcome run_operation(const Suite& suite, const Json& one_case);
 Outcome run_optimization(const Suite& suite, const Json& one_case);
 /// Runs a case of metrics.json; skipped when it expects a figure that weft lacks and the others agree.
 Outcome run_metric(const Suite& suite, const Json& one_case);
+/// Runs a case of modules.json through the layer of its name; skipped when there is none.
+Outcome run_layer_case(const Suite& suite, const Json& one_case);
 /// Runs a case of graphs.json through the layer or pooling of its name; skipped when there is none.
 Outcome run_graph(const Suite& suite, const Json& one_case);
 

@@ -30,6 +30,11 @@ bool Config::has(const std::string& name) {
   return all_.contains(name) && !all_.at(name).is_null();
 }
 
+bool Config::is_null(const std::string& name) {
+  read_.insert(name);
+  return all_.contains(name) && all_.at(name).is_null();
+}
+
 const Json& Config::at(const std::string& name) {
   read_.insert(name);
   if (!all_.contains(name)) throw FileError("conformance: the config lacks " + name);

@@ -16,6 +16,8 @@ class Config {
   explicit Config(const Json& one_case);
   /// Whether it is given and not null.
   bool has(const std::string& name);
+  /// Whether it is given as null, where that means something else than leaving it out.
+  bool is_null(const std::string& name);
   /// Throws FileError when it is lacking.
   const Json& at(const std::string& name);
   template <class T>
