@@ -494,7 +494,8 @@ T* numbers(const Tensor& x) {
 /// Whether the library did it. Small work is done faster by weft's own loops.
 bool by_library(ConvolutionPass pass, const Tensor& x, const Tensor& weight, const Tensor& y, const Tensor& bias,
                 const Convolution& c, const Counts& n) {
-  if (x.dtype() != DType::float32 || is_deterministic() || x.numel() == 0 || y.numel() == 0 || weight.numel() == 0)
+  if (x.dtype() != DType::float32 || !uses_onednn() || is_deterministic() || x.numel() == 0 || y.numel() == 0 ||
+      weight.numel() == 0)
     return false;
   constexpr Int smallest = 32 * 32 * 32;
   if (y.numel() * n.taps * n.in_group < smallest) return false;
