@@ -271,7 +271,7 @@ void run_depthwise(const Grid& g, const T* source, Int channels, Int many, const
   const Line &x = g.line[0], &y = g.line[1], &z = g.line[2];
   const Int results = channels * many, width = towards_input ? channels : results;
   const Int read = towards_input ? results : channels;
-  const Int smallest = grain / (results * std::max<Int>(g.taps(), 1)) + 1;
+  const Int smallest = grain / std::max<Int>(results * g.taps(), 1) + 1;
   parallel_for(g.rows(), smallest, [&](Int begin, Int end) {
     Position p(g, begin);
     for (Int row = begin; row < end; ++row, p.next()) {
@@ -379,7 +379,7 @@ void input_grad(T* dx, const T* dy, const T* weight, const Convolution& c, const
   std::vector<Int> taps[3] = {{0}, {0}, {0}};
   Int phases[3] = {1, 1, 1}, kernel[3] = {1, 1, 1};
   for (int a = 0; a < axes; ++a) {
-    phases[3 - axes + a] = c.stride[a];
+    phases[3 - axes + a] = std::min(c.stride[a], c.input[a]);  // a wide stride leaves most remainders to no position
     kernel[3 - axes + a] = c.kernel[a];
   }
   std::vector<T> matrix;
@@ -494,7 +494,8 @@ T* numbers(const Tensor& x) {
 /// Whether the library did it. Small work is done faster by weft's own loops.
 bool by_library(ConvolutionPass pass, const Tensor& x, const Tensor& weight, const Tensor& y, const Tensor& bias,
                 const Convolution& c, const Counts& n) {
-  if (x.dtype() != DType::float32 || is_deterministic() || x.numel() == 0 || y.numel() == 0 || weight.numel() == 0)
+  if (x.dtype() != DType::float32 || !uses_onednn() || is_deterministic() || x.numel() == 0 || y.numel() == 0 ||
+      weight.numel() == 0)
     return false;
   constexpr Int smallest = 32 * 32 * 32;
   if (y.numel() * n.taps * n.in_group < smallest) return false;

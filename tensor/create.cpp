@@ -9,13 +9,15 @@ namespace weft {
 namespace {
 
 std::int64_t count_elements(const char* op, const Shape& shape) {
-  std::int64_t n = 1;
+  std::int64_t n = 1;  // with a 0 counted as 1: the strides must not overflow either
+  bool none = false;
   for (const std::int64_t size : shape) {
     if (size < 0) throw ShapeError(text(op, ": a size in ", shape, " is negative"));
-    if (__builtin_mul_overflow(n, size, &n) || n > (std::int64_t{1} << 58))
+    none |= size == 0;
+    if (__builtin_mul_overflow(n, size == 0 ? 1 : size, &n) || n > (std::int64_t{1} << 58))
       throw ShapeError(text(op, ": shape ", shape, " has too many elements"));
   }
-  return n;
+  return none ? 0 : n;
 }
 
 Tensor make(Storage* storage, const Shape& shape, DType dtype, std::int64_t numel) {

@@ -211,6 +211,8 @@ Tensor digamma(const Tensor& x) {
 }
 Tensor polygamma(int n, const Tensor& x) {
   if (n < 0) throw ConfigError(text("polygamma: n is ", n, "\n  help: count derivatives from 0"));
+  constexpr int most = 1 << 30;  // a further derivative has a number, too
+  if (n > most) throw ConfigError(text("polygamma: n is ", n, "\n  help: choose at most ", most));
   if (n == 0) return digamma(x);
   return record(
       {"polygamma", {{"n", n}}, saves::inputs}, {x},

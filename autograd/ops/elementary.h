@@ -78,7 +78,7 @@ Tensor lgamma(const Tensor& x);
 /// The derivative of log gamma; NaN at negative whole numbers. Gradient: dy * polygamma(1, x).
 Tensor digamma(const Tensor& x);
 /// Derivative number n of digamma: (-1)^(n+1) n! * sum over k >= 0 of (x + k)^-(n+1); infinite at 0, -1, -2 ...
-/// Gradient: dy * polygamma(n + 1, x). Throws ConfigError for n < 0.
+/// Gradient: dy * polygamma(n + 1, x). Throws ConfigError for n < 0 or above 2^30.
 Tensor polygamma(int n, const Tensor& x);
 
 }  // namespace weft

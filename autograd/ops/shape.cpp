@@ -19,6 +19,14 @@ constexpr std::int64_t most_parts = 1 << 24;
 /// Elements that a view may show: enough for any memory, and few enough that sums of them do not overflow.
 constexpr std::int64_t most_elements = std::int64_t{1} << 48;
 
+/// Throws ShapeError where the sizes multiply up to more, each 0 counted as 1: strides are such products, too.
+void check_count(const char* op, const Shape& shape) {
+  std::int64_t count = 1;
+  for (const std::int64_t n : shape)
+    if (__builtin_mul_overflow(count, std::max<std::int64_t>(n, 1), &count) || count > most_elements)
+      throw ShapeError(text(op, ": shape ", shape, " has too many elements"));
+}
+
 /// Strides under which `x` shows its elements in row-major order of `shape`, if there are any:
 /// each run of axes that is dense in itself can be cut anew, nothing can straddle two runs.
 bool strides_for(const Tensor& x, const Shape& shape, Strides& strides) {
@@ -87,14 +95,15 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
   Shape wanted = shape;
   int free = -1;
   std::int64_t known = 1;
+  check_count("reshape", shape);
   for (int i = 0; i < shape.size(); ++i) {
     if (shape[i] == -1) {
       if (free >= 0) throw ShapeError(text("reshape: ", shape, " has more than one -1"));
       free = i;
     } else if (shape[i] < 0) {
       throw ShapeError(text("reshape: size ", shape[i], " in ", shape, " is negative"));
-    } else if (__builtin_mul_overflow(known, shape[i], &known)) {
-      throw ShapeError(text("reshape: shape ", shape, " has too many elements"));
+    } else {
+      known *= shape[i];
     }
   }
   if (free >= 0) {
@@ -251,10 +260,7 @@ Tensor expand(const Tensor& x, const Shape& shape) {
     fits = wanted[i] >= 0 && (have == wanted[i] || have == 1);
   }
   if (!fits) throw ShapeError(text("expand: shape ", x.shape(), " cannot be repeated to ", shape));
-  std::int64_t count = 1;
-  for (const std::int64_t n : wanted)
-    if (__builtin_mul_overflow(count, std::max<std::int64_t>(n, 1), &count) || count > most_elements)
-      throw ShapeError(text("expand: shape ", shape, " has too many elements"));
+  check_count("expand", wanted);
   if (wanted == x.shape()) return x;
   return record(
       {"expand", {{"shape", wanted}}}, {x},

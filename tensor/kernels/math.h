@@ -399,7 +399,9 @@ WEFT_MATH double hurwitz_zeta(double s, double x) {
       1.0 / 12, -1.0 / 720, 1.0 / 30240, -1.0 / 1209600, 1.0 / 47900160, -691.0 / 1307674368000.0, 1.0 / 74724249600.0};
   double sum = 0;
   while (x < 10 + s) {
-    sum += __builtin_pow(x, -s);
+    const double term = __builtin_pow(x, -s);
+    sum += term;
+    if (!(term > sum * 0x1p-60)) return sum;  // nor do the rest count, however many a large s would ask for
     x += 1;
   }
   const double last = __builtin_pow(x, -s);

@@ -27,7 +27,7 @@ void report_crash(int signal) {
 /// A call that asks for more is to end with an error here as it would on a small machine, not take this one's memory.
 void limit_memory() {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they reserve terabytes of addresses
-  const rlimit most{rlim_t{8} << 30, rlim_t{8} << 30};
+  const rlimit most{rlim_t{4} << 30, rlim_t{4} << 30};
   setrlimit(RLIMIT_AS, &most);
 #endif
 }

@@ -127,8 +127,8 @@ const Family convolutions{
         .call = convolve(conv1d),
         .samples = {"x(2, 3, 7), x(4, 3, 3)", "x(2, 3, 7), x(4, 3, 3), x(4), 2, 1", "x(3, 6), x(2, 3, 2), x(2)",
                     "x(1, 4, 8), x(6, 2, 3), x(6), 3, 2, 2, 2", "x(2, 2, 6), x(2, 1, 4), None, 1, 'same', 1, 2",
-                    "x(0, 2, 5), x(3, 2, 3), x(3)", "x(2, 3, 5), x(2, 3, 1)",
-                    "x(2, 1, 9), x(3, 1, 4), padding='valid'"},
+                    "x(0, 2, 5), x(3, 2, 3), x(3)", "x(2, 3, 5), x(2, 3, 1)", "x(1, 2, 5), x(0, 1, 2), groups=2",
+                    "x(1, 2, 5), x(2, 2, 2), x(2), 1000000000", "x(2, 1, 9), x(3, 1, 4), padding='valid'"},
         .reference = definition(1, false),
         .types = {DType::bfloat16},
         .errors =

@@ -380,28 +380,30 @@ const Family special{
                },
            .result = Result::floating,
            .types = {DType::bfloat16, DType::int64}},
-    Record{.name = "polygamma",
-           .torch = {"polygamma(n, input)", "special.polygamma(n, input)"},
-           .call = [](const Args& a) { return polygamma(static_cast<int>(a.integer("n")), a.tensor("input")); },
-           .samples = {"1, positive(3, 4)", "0, positive(3)", "2, positive(3)", "3, positive(2, 2)", "1, positive()",
-                       "2, positive(0, 3)", "1, tensor([30, 1000, 0.25, -3.4, -0.6])",
-                       "2, tensor([30, 0.25, -3.4, -0.6])"},
-           .reference =
-               [](const Args& a) {
-                 const int n = static_cast<int>(a.integer("n"));
-                 if (n == 0) return digamma(a.tensor("input"));
-                 return over(unsqueeze(a.tensor("input"), -1), {-1}, false, [n](const std::vector<double>& v) {
-                   // The sum itself, and an integral for what is left of it.
-                   const int terms = 4000;
-                   double x = v[0], sum = 0;
-                   for (int k = 0; k < terms; ++k) sum += std::pow(x + k, -n - 1);
-                   sum += std::pow(x + terms - 0.5, -n) / n;
-                   return (n % 2 == 0 ? -1 : 1) * std::tgamma(n + 1) * sum;
-                 });
-               },
-           .result = Result::floating,
-           .types = {DType::bfloat16},
-           .errors = {{"-1, x(3)", "ConfigError: polygamma: n is -1\n  help: count derivatives from 0"}}},
+    Record{
+        .name = "polygamma",
+        .torch = {"polygamma(n, input)", "special.polygamma(n, input)"},
+        .call = [](const Args& a) { return polygamma(static_cast<int>(a.integer("n")), a.tensor("input")); },
+        .samples = {"1, positive(3, 4)", "0, positive(3)", "2, positive(3)", "3, positive(2, 2)", "1, positive()",
+                    "2, positive(0, 3)", "1, tensor([30, 1000, 0.25, -3.4, -0.6])",
+                    "2, tensor([30, 0.25, -3.4, -0.6])"},
+        .reference =
+            [](const Args& a) {
+              const int n = static_cast<int>(a.integer("n"));
+              if (n == 0) return digamma(a.tensor("input"));
+              return over(unsqueeze(a.tensor("input"), -1), {-1}, false, [n](const std::vector<double>& v) {
+                // The sum itself, and an integral for what is left of it.
+                const int terms = 4000;
+                double x = v[0], sum = 0;
+                for (int k = 0; k < terms; ++k) sum += std::pow(x + k, -n - 1);
+                sum += std::pow(x + terms - 0.5, -n) / n;
+                return (n % 2 == 0 ? -1 : 1) * std::tgamma(n + 1) * sum;
+              });
+            },
+        .result = Result::floating,
+        .types = {DType::bfloat16},
+        .errors = {{"-1, x(3)", "ConfigError: polygamma: n is -1\n  help: count derivatives from 0"},
+                   {"2147483647, x(3)", "ConfigError: polygamma: n is 2147483647\n  help: choose at most 1073741824"}}},
     Record{.name = "polygamma/poles",
            .weft = "polygamma(input)",
            .call = [](const Args& a) -> Outputs {

@@ -75,6 +75,8 @@ const Family embeddings{
            .result = Result::int64,
            .no_gradient = only_places,
            .errors = {{"tensor([0, 4], 'int64'), 3", "ConfigError: one_hot: class 4 is not among 3"},
+                      {"index(3, below=3), 1099511627776",
+                       "ConfigError: one_hot: 1099511627776 classes are more than 1099511627775"},
                       {"index(0)",
                        "ConfigError: one_hot: no ids to count the classes by\n  help: pass the number of classes"}}},
     Record{

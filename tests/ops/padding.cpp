@@ -70,6 +70,11 @@ const Family paddings{
         .errors = {{"x(3, 4), [1]",
                     "ConfigError: pad: 1 numbers are not pairs\n  help: give one before and one after, per axis"},
                    {"x(3), [1, 1, 1, 1]", "ConfigError: pad: 2 pairs for 1 axes of input [3]"},
+                   {"x(3), [0, 9223372036854775807]",
+                    "ShapeError: pad: 0 before and 9223372036854775807 after 3 elements along axis 0: "
+                    "no memory holds that many"},
+                   {"x(3), [0, 100000000], 'replicate'",
+                    "ShapeError: pad: the result has 100000003 elements along one axis, more than 67108864"},
                    {"x(3), [-2, -2]",
                     "ShapeError: pad: -2 before and -2 after 3 elements along axis 0: more is cut off than there is"},
                    {"x(3), [3, 0], 'reflect'",

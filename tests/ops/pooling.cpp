@@ -311,7 +311,13 @@ const Family poolings{
            .samples = {"x(2, 3, 7), 3", "x(2, 4), 6", "x(0, 3, 5), 2", "x(2, 3, 5), [None]", "x(1, 2, 5), 1"},
            .reference = adaptive_windows(1, average),
            .errors = {{"x(2, 3, 7), -2",
-                       "ConfigError: adaptive_avg_pool1d: output_size is -2\n  help: choose at least -1"}}},
+                       "ConfigError: adaptive_avg_pool1d: output_size is -2\n  help: choose at least -1"},
+                      {"x(2, 3, 7), 100000000",
+                       "ShapeError: adaptive_avg_pool1d: the result has 100000000 elements along one axis, "
+                       "more than 67108864"},
+                      {"x(2, 3, 7), 1099511627776",
+                       "ConfigError: adaptive_avg_pool1d: output_size is 1099511627776\n"
+                       "  help: choose at most 1073741824"}}},
     Record{.name = "adaptive_avg_pool2d",
            .torch = {"nn.functional.adaptive_avg_pool2d(input, output_size)"},
            .call = adaptive_avg(adaptive_avg_pool2d),

@@ -242,7 +242,10 @@ const Family samplings{
                     "x(1, 2, 4, 5), None, 1.7, 'area'", "x(0, 2, 4, 5), 3, None, 'bilinear'"},
         .reference = [](const Args& a) { return by_shares(a); },
         .types = {DType::bfloat16},
-        .errors = {{"x(3, 4), 2",
+        .errors = {{"x(1, 1, 4), None, 1e300",
+                    "ShapeError: interpolate: the result has 281474976710656 elements along one axis, "
+                    "more than 67108864"},
+                   {"x(3, 4), 2",
                     "ShapeError: interpolate: input [3, 4] is not (N, C, ...) with one to three spatial axes"},
                    {"x(1, 1, 4)", "ConfigError: interpolate: it takes just one of size and scale_factor"},
                    {"x(1, 1, 4), 2, 2.0", "ConfigError: interpolate: it takes just one of size and scale_factor"},
@@ -343,7 +346,11 @@ const Family samplings{
                  shape.push_back(axes);
                  return Outputs(weft::from(y, shape));
                },
-           .errors = {{"x(2, 2, 2), [2, 1, 3, 3]",
+           .errors = {{"x(2, 2, 3), [2, 1, 3, -1]", "ShapeError: affine_grid: a size in [2, 1, 3, -1] is negative"},
+                      {"x(2, 2, 3), [2, 1, 3, 100000000]",
+                       "ShapeError: affine_grid: the result has 100000000 elements along one axis, "
+                       "more than 67108864"},
+                      {"x(2, 2, 2), [2, 1, 3, 3]",
                        "ShapeError: affine_grid: theta [2, 2, 2] does not fit size [2, 1, 3, 3]\n"
                        "  help: pass (N, 2, 3) with {N, C, h, w} or (N, 3, 4) with {N, C, d, h, w}"}}},
     Record{
@@ -354,7 +361,9 @@ const Family samplings{
                     "x(0, 2, 4, 4), 2"},
         .reference = [](const Args& a) { return windows_as_columns(a); },
         .types = {DType::bfloat16},
-        .errors = {{"x(3, 4), 2", "ShapeError: unfold: input [3, 4] is not (N, C, H, W) or (C, H, W)"},
+        .errors = {{"x(1, 1, 3, 3), 3, 1, 500000000",
+                    "ShapeError: unfold: the result has 1000000001 elements along one axis, more than 67108864"},
+                   {"x(3, 4), 2", "ShapeError: unfold: input [3, 4] is not (N, C, H, W) or (C, H, W)"},
                    {"x(1, 1, 3, 3), 4",
                     "ShapeError: unfold: along axis 0 of 2 the window reaches over 4 elements, the "
                     "padded input has 3"}}},
@@ -388,7 +397,9 @@ const Family samplings{
         .errors = {{"x(2, 2), 1", "ShapeError: pixel_shuffle: input [2, 2] is not (..., C, H, W)"},
                    {"x(6, 2, 2), 2",
                     "ShapeError: pixel_shuffle: input [6, 2, 2] has 6 channels, which 4 does not divide"},
-                   {"x(6, 2, 2), 0", "ConfigError: pixel_shuffle: the factor is 0\n  help: choose at least 1"}}},
+                   {"x(6, 2, 2), 0", "ConfigError: pixel_shuffle: the factor is 0\n  help: choose at least 1"},
+                   {"x(6, 2, 2), 4611686018427387904",
+                    "ConfigError: pixel_shuffle: the factor is 4611686018427387904\n  help: choose at most 65536"}}},
     Record{.name = "pixel_unshuffle",
            .torch = {"nn.functional.pixel_unshuffle(input, downscale_factor)"},
            .call = [](const Args& a) { return pixel_unshuffle(a.tensor("input"), a.integer("downscale_factor")); },

@@ -145,6 +145,7 @@ TEST_CASE("creation: values, ranges, shapes that cannot be") {
   CHECK(numbers(arange(1, 0, -0.25, DType::float64)) == Numbers{1, 0.75, 0.5, 0.25});
   CHECK(arange(0, 0).numel() == 0);
   CHECK(error_of([] { arange(0, 5, -1); }) == "ConfigError: arange: step -1 does not lead from 0 to 5");
+  CHECK(error_of([] { arange(0, 1e300); }) == "ShapeError: arange: 1e+300 numbers from 0 to 1e+300 are too many");
   CHECK(error_of([] { arange(0, 5, 0); }) == "ConfigError: arange: step 0 does not lead from 0 to 5");
   CHECK(numbers(eye(2, 3)) == Numbers{1, 0, 0, 0, 1, 0});
   CHECK(numbers(eye(3, 2)) == Numbers{1, 0, 0, 1, 0, 0});
