@@ -321,10 +321,12 @@ std::string compare(Trial a, Trial b, const std::string& name, double looseness)
 }
 
 std::string current;
+FuzzCounts counts;
 
 }  // namespace
 
 const std::string& call_under_test() { return current; }
+const FuzzCounts& fuzz_counts() { return counts; }
 
 std::string try_bytes(const std::uint8_t* bytes, std::size_t count, const std::string& only) {
   static const std::vector<Record>& all = records();
@@ -367,6 +369,7 @@ std::string try_bytes(const std::uint8_t* bytes, std::size_t count, const std::s
   kernels::set_level(kernels::available_levels().front());
   kernels::use_onednn(false);
   const Trial plain = run(record, signatures[which], call);
+  ++(plain.error.empty() ? counts.computed : counts.refused);
   for (const char* level : kernels::available_levels()) {
     kernels::set_level(level);
     kernels::use_onednn(true);

@@ -11,6 +11,12 @@ namespace weft::tests {
 /// `only` names the one operation to try, if not empty.
 std::string try_bytes(const std::uint8_t* bytes, std::size_t count, const std::string& only = {});
 
+/// How many calls gave a result, and how many a weft::Error.
+struct FuzzCounts {
+  std::int64_t computed = 0, refused = 0;
+};
+const FuzzCounts& fuzz_counts();
+
 /// The call that try_bytes() is at work on, for the report of a crash.
 const std::string& call_under_test();
 

@@ -33,7 +33,7 @@ void limit_memory() {
 }
 
 int start(int argc, char** argv) {
-  std::int64_t runs = 2000;
+  std::int64_t runs = 20000;
   std::uint64_t seed = 1;
   std::string only;
   for (int i = 1; i < argc; ++i) {
@@ -65,7 +65,8 @@ int start(int argc, char** argv) {
     }
     if (++failed == 20) break;
   }
-  std::cout << runs << " calls, " << failed << " failed\n";
+  std::cout << fuzz_counts().computed << " calls computed, " << fuzz_counts().refused << " refused with an error, "
+            << failed << " failed\n";
   return failed ? 1 : 0;
 }
 
