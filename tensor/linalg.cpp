@@ -17,7 +17,7 @@ using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowM
 using Input = Eigen::Map<const Matrix>;
 using Output = Eigen::Map<Matrix>;
 using Lu = Eigen::PartialPivLU<Matrix>;
-using SvdOf = Eigen::BDCSVD<Matrix>;
+using SvdOf = Eigen::JacobiSVD<Matrix>;
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
