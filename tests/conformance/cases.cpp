@@ -7,7 +7,7 @@
 
 namespace weft::tests {
 
-Suite::Suite(const std::string& folder, const std::string& name) : name_(name) {
+Suite::Suite(const std::string& folder, const std::string& name) : folder_(folder), name_(name) {
   const std::string path = folder + "/" + name + ".json";
   std::ifstream in(path, std::ios::binary);
   if (!in) throw FileError("conformance: cannot read " + path);

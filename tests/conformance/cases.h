@@ -20,11 +20,12 @@ class Suite {
   const std::vector<Json>& cases() const { return cases_; }
   /// Throws FileError for a key that the file lacks.
   const Tensor& tensor(const std::string& key) const;
+  const std::string& folder() const { return folder_; }
 
  private:
   std::vector<Json> cases_;
   std::map<std::string, Tensor> tensors_;
-  std::string name_;
+  std::string folder_, name_;
 };
 
 /// What became of the cases of one operation (module, optimiser ...).

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include <weft/layers/serialize.h>
 #include <weft/tensor/kernels.h>
 
 namespace weft::tests {
@@ -47,6 +48,10 @@ void Config::expect_all_read() const {
 }
 
 void load_state(const detail::Walk& walk, const Suite& suite, const Json& one_case) {
+  if (one_case.contains("state_file")) {
+    detail::load(walk, suite.folder() + "/" + one_case["state_file"].get<std::string>(), true);
+    return;
+  }
   const std::map<std::string, Tensor> tensors = tensors_of(walk);
   const Json state = one_case.value("state", Json::object());
   for (const auto& [name, x] : tensors)

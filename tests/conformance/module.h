@@ -37,7 +37,8 @@ class Config {
 };
 
 /// Fills the parameters and buffers of a module from the case's "state". Throws Mismatch for a name that only one of
-/// the two has (a count of batches may be lacking) and for another shape.
+/// the two has (a count of batches may be lacking) and for another shape. A case may name a safetensors file beside
+/// its suite instead ("state_file"), which is loaded as users load theirs.
 void load_state(const detail::Walk& walk, const Suite& suite, const Json& one_case);
 
 /// Calls a module, its signature being for example "GCNConv(x, edge_index, edge_weight=None)", and compares outputs,

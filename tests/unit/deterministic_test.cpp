@@ -2,6 +2,7 @@
 
 #include <weft/autograd/ops.h>
 #include <weft/layers/basic.h>
+#include <weft/layers/recurrent.h>
 #include <weft/optim/optimizer.h>
 #include <weft/tensor/create.h>
 #include <weft/tensor/parallel.h>
@@ -47,6 +48,18 @@ struct Attending {
   void fields(auto&& f) { f("qkv", qkv, "out", out); }
 };
 
+struct Sequences {
+  LSTM lstm{{.input_size = 32,
+             .hidden_size = 64,
+             .num_layers = 2,
+             .batch_first = true,
+             .dropout = 0.1,
+             .bidirectional = true}};
+  Linear out{128, 10};
+  Tensor operator()(const Tensor& x) const { return out(select(lstm(reshape(x, {-1, 24, 32})).output, 1, -1)); }
+  void fields(auto&& f) { f("lstm", lstm, "out", out); }
+};
+
 /// All parameters and buffers after 20 steps.
 template <class Model>
 std::vector<std::vector<float>> trained(std::int64_t rows, std::int64_t columns, int threads) {
@@ -86,6 +99,7 @@ TEST_CASE("deterministic: a perceptron ends with the same bits on 1, 2 and 4 thr
 TEST_CASE("deterministic: a convolutional network ends with the same bits on 1, 2 and 4 threads") {
   same_bits<Images>(8, 3 * 16 * 16);
 }
+TEST_CASE("deterministic: an LSTM ends with the same bits on 1, 2 and 4 threads") { same_bits<Sequences>(64, 24 * 32); }
 TEST_CASE("deterministic: attention ends with the same bits on 1, 2 and 4 threads") {
   same_bits<Attending>(8, 48 * 64);
 }

@@ -1,0 +1,5 @@
+#pragma once
+// As tests.h, with the test framework.
+#include "tests.h"
+
+#include <doctest/doctest.h>
