@@ -56,7 +56,8 @@ TEST_CASE("kernels: softmax family along every axis") {
             const Tensor y = kernels::softmax(view, axis - std::max(shape.size(), 1)),
                          l = kernels::log_softmax(view, axis);
             check_near(values(y), by_rows(values(x), shape, axis, plain_softmax), tolerance(type), absolute(type));
-            check_near(values(l), by_rows(values(x), shape, axis, plain_log_softmax), tolerance(type) * 4, absolute(type));
+            check_near(values(l), by_rows(values(x), shape, axis, plain_log_softmax), tolerance(type) * 4,
+                       absolute(type));
             if (!shape.empty()) {
               const Tensor z = kernels::logsumexp(view, axis, false);
               CHECK(z.dim() == shape.size() - 1);
