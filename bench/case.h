@@ -27,5 +27,6 @@ void add_sequences(Cases& cases);
 void add_graphs(Cases& cases);
 void add_fusion(Cases& cases);
 void add_operations(Cases& cases);
+void add_growth(Cases& cases);
 
 }  // namespace bench

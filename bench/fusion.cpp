@@ -75,10 +75,12 @@ void add_fusion(Cases& cases) {
                      return training<optim::Adam>(Vae(), {.lr = 1e-3},
                                                   [x = rand({128, 784})](const Vae& net) { return net.loss(x); });
                    }});
-  cases.push_back({"fusion_train_b64", [] {
-                     return classification<optim::Adam>(FusionNet(), {.lr = 1e-3}, randint(0, 2, {64}), images(64),
-                                                        signals(64), texts(64), rows(64));
-                   }});
+  // The peers have 64; the others show how it grows.
+  for (const std::int64_t batch : {64, 16, 256, 1024})
+    cases.push_back({(batch == 64 ? "fusion_train_b" : "growth_fusion_train_b") + std::to_string(batch), [=] {
+                       return classification<optim::Adam>(FusionNet(), {.lr = 1e-3}, randint(0, 2, {batch}),
+                                                          images(batch), signals(batch), texts(batch), rows(batch));
+                     }});
   for (const std::int64_t batch : {64, 1})
     cases.push_back({"fusion_infer_b" + std::to_string(batch),
                      [=] { return inference(FusionNet(), images(batch), signals(batch), texts(batch), rows(batch)); }});

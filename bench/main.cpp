@@ -118,6 +118,7 @@ int main(int argc, char** argv) {
   bench::add_graphs(all);
   bench::add_fusion(all);
   bench::add_operations(all);
+  bench::add_growth(all);
   all.push_back({startup, {}});
   if (o.list) {
     for (const auto& c : all) std::printf("%s\n", c.name.c_str());

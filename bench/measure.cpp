@@ -20,7 +20,8 @@ double seconds_since(Clock::time_point t) { return std::chrono::duration<double>
 
 /// CPU seconds that everything on the machine, and this process, have used so far.
 struct Usage {
-  double machine = 0, own = 0;
+  double machine = 0, own = 0;  // seconds
+  double faults = 0;            // pages that this process had to be given
   static Usage now() {
     Usage u;
     std::ifstream stat("/proc/stat");
@@ -37,6 +38,7 @@ struct Usage {
       return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
     };
     u.own = seconds(r.ru_utime) + seconds(r.ru_stime);
+    u.faults = static_cast<double>(r.ru_minflt);
     return u;
   }
 };
@@ -88,7 +90,7 @@ nlohmann::ordered_json measure(const Case& c, const Options& o) {
   built.run();
   const int runs = std::max(1, static_cast<int>(std::ceil(o.min_time / std::max(seconds_since(t), 1e-9))));
   std::vector<double> best;
-  double foreign = 0;
+  double foreign = 0, faults = 0;
   for (int attempt = 0; attempt <= (o.no_guard ? 0 : o.retries); ++attempt) {
     if (!o.no_guard) wait_quiet(o.quiet_wait);
     std::vector<double> samples;
@@ -105,6 +107,7 @@ nlohmann::ordered_json measure(const Case& c, const Options& o) {
     if (best.empty() || others < foreign) {
       best = samples;
       foreign = others;
+      faults = (after.faults - before.faults) / (o.samples * runs * built.per);
     }
     if (foreign < 0.05 || o.no_guard) break;
     std::this_thread::sleep_for(std::chrono::seconds(2));
@@ -120,6 +123,7 @@ nlohmann::ordered_json measure(const Case& c, const Options& o) {
                            {"iters", runs},
                            {"foreign", foreign},
                            {"rss_mib", peak_memory()},
+                           {"faults", faults},
                            {"weft", WEFT_VERSION},
                            {"level", weft::kernels::level()}};
   if (built.bytes > 0) j["GBps"] = built.bytes / ms / 1e6;

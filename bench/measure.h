@@ -15,7 +15,7 @@ struct Options {
 double quantile(std::vector<double> values, double q);
 
 /// Times a case: the median ms of several samples, each of as many runs as fill min_time, on a quiet machine; spread,
-/// and the process's peak memory.
+/// the process's peak memory, page faults per run.
 nlohmann::ordered_json measure(const Case& c, const Options& o);
 
 /// Times how long this program, started anew, takes to its first operation and to its first training step.
