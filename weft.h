@@ -6,6 +6,7 @@
 #include <weft/autograd/grad.h>
 #include <weft/autograd/ops.h>
 #include <weft/data/csv.h>
+#include <weft/data/idx.h>
 #include <weft/data/loader.h>
 #include <weft/data/metrics.h>
 #include <weft/data/modalities.h>
@@ -24,6 +25,7 @@
 #include <weft/layers/normalization.h>
 #include <weft/layers/pooling.h>
 #include <weft/layers/recurrent.h>
+#include <weft/layers/resnet.h>
 #include <weft/layers/serialize.h>
 #include <weft/layers/transformer.h>
 #include <weft/optim/averaging.h>

@@ -1,0 +1,142 @@
+#include <weft/data/idx.h>
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string_view>
+
+#ifdef WEFT_WITH_ZLIB
+#include <zlib.h>
+#endif
+
+#include <weft/data/file.h>
+#include <weft/tensor/create.h>
+
+namespace weft::data {
+namespace {
+
+constexpr const char* operation = "load_idx";
+
+/// What gzip packed, up to `most` bytes and one more, so that too much is noticed.
+std::string unpacked([[maybe_unused]] const std::string& packed, [[maybe_unused]] std::size_t most,
+                     const std::string& path) {
+#ifdef WEFT_WITH_ZLIB
+  constexpr int gzip = 16 + MAX_WBITS;
+  z_stream stream = {};
+  if (inflateInit2(&stream, gzip) != Z_OK) throw FileError(text(operation, ": ", path, ": zlib cannot start"));
+  const std::unique_ptr<z_stream, int (*)(z_stream*)> guard(&stream, inflateEnd);
+  std::string out;
+  std::size_t used = 0;
+  int state = Z_OK;
+  while (state == Z_OK && out.size() <= most) {
+    constexpr std::size_t step = std::size_t{1} << 20;
+    if (stream.avail_in == 0) {
+      const std::size_t n = std::min(step, packed.size() - used);
+      stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data() + used));
+      stream.avail_in = static_cast<uInt>(n);
+      used += n;
+    }
+    const std::size_t before = out.size(), room = std::min(step, most + 1 - before);
+    out.resize(before + room);
+    stream.next_out = reinterpret_cast<Bytef*>(out.data() + before);
+    stream.avail_out = static_cast<uInt>(room);
+    state = inflate(&stream, Z_NO_FLUSH);
+    out.resize(before + room - stream.avail_out);
+    if (out.size() > most) return out;
+  }
+  if (state != Z_STREAM_END) throw FileError(text(operation, ": ", path, " is damaged: gzip cannot unpack it"));
+  return out;
+#else
+  throw FileError(
+      text(operation, ": ", path, " is packed by gzip, and this weft was built without zlib\n  help: gunzip it"));
+#endif
+}
+
+std::uint64_t big_endian(const char* at, std::size_t bytes) {
+  std::uint64_t v = 0;
+  for (std::size_t i = 0; i < bytes; ++i) v = v << 8 | static_cast<unsigned char>(at[i]);
+  return v;
+}
+
+struct Kind {
+  DType type;
+  std::size_t bytes;  // of a number in the file
+};
+Kind kind_of(unsigned char code, const std::string& path) {
+  switch (code) {
+    case 0x08: return {DType::uint8, 1};
+    case 0x09: return {DType::int8, 1};
+    case 0x0b: return {DType::int32, 2};
+    case 0x0c: return {DType::int32, 4};
+    case 0x0d: return {DType::float32, 4};
+    case 0x0e: return {DType::float64, 8};
+    default: throw FileError(text(operation, ": ", path, " has elements of unknown type ", static_cast<int>(code)));
+  }
+}
+
+template <class T>
+void read_numbers(Tensor& x, const char* from, std::size_t bytes) {
+  T* to = x.mutable_data<T>();
+  for (std::int64_t i = 0; i < x.numel(); ++i, from += bytes) {
+    const std::uint64_t v = big_endian(from, bytes);
+    if constexpr (std::is_same_v<T, float>)
+      to[i] = std::bit_cast<float>(static_cast<std::uint32_t>(v));
+    else if constexpr (std::is_same_v<T, double>)
+      to[i] = std::bit_cast<double>(v);
+    else
+      to[i] = bytes == 2 ? static_cast<T>(static_cast<std::int16_t>(v)) : static_cast<T>(v);
+  }
+}
+
+struct Header {
+  Kind kind;
+  Shape shape;
+  std::size_t begin, size;  // where the numbers are and how many bytes they take
+};
+
+/// Throws unless `bytes` begins with a whole header.
+Header header(const std::string& bytes, const std::string& path) {
+  if (bytes.size() < 4 || bytes[0] != 0 || bytes[1] != 0)
+    throw FileError(text(operation, ": ", path, " is not an IDX file: it does not begin with two zero bytes"));
+  Header h{kind_of(static_cast<unsigned char>(bytes[2]), path), {}, 0, 0};
+  const int axes = static_cast<unsigned char>(bytes[3]);
+  if (axes < 1 || axes > Dims::max_rank)
+    throw FileError(text(operation, ": ", path, " has ", axes, " axes, weft takes 1 to ", Dims::max_rank));
+  h.begin = 4 + 4 * static_cast<std::size_t>(axes);
+  if (bytes.size() < h.begin) throw FileError(text(operation, ": ", path, " ends within its header"));
+  h.size = h.kind.bytes;
+  for (int a = 0; a < axes; ++a) {
+    const auto n = static_cast<std::int64_t>(big_endian(bytes.data() + 4 + 4 * a, 4));
+    h.shape.push_back(n);
+    if (__builtin_mul_overflow(h.size, static_cast<std::size_t>(n), &h.size) || h.size > std::size_t{1} << 46)
+      throw FileError(text(operation, ": ", path, " claims an absurd size"));
+  }
+  return h;
+}
+
+}  // namespace
+
+Tensor load_idx(const std::string& path) {
+  std::string bytes = read_file(operation, path);
+  if (bytes.size() >= 2 && bytes[0] == '\x1f' && bytes[1] == '\x8b') {
+    constexpr std::size_t longest_header = 4 + 4 * 255;
+    const Header h = header(unpacked(bytes, longest_header, path), path);
+    bytes = unpacked(bytes, h.begin + h.size, path);
+  }
+  const Header h = header(bytes, path);
+  if (bytes.size() != h.begin + h.size)
+    throw FileError(text(operation, ": ", path, " needs ", h.begin + h.size, " bytes for ", h.shape, ", it has ",
+                         bytes.size() > h.begin + h.size ? "more" : std::to_string(bytes.size())));
+  Tensor x = empty(h.shape, h.kind.type);
+  const char* from = bytes.data() + h.begin;
+  switch (h.kind.type) {
+    case DType::int32: read_numbers<std::int32_t>(x, from, h.kind.bytes); break;
+    case DType::float32: read_numbers<float>(x, from, h.kind.bytes); break;
+    case DType::float64: read_numbers<double>(x, from, h.kind.bytes); break;
+    default: std::memcpy(x.body().data, from, h.size); break;  // bytes
+  }
+  return x;
+}
+
+}  // namespace weft::data
