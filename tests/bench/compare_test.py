@@ -56,7 +56,7 @@ class Compare(unittest.TestCase):
     def run_compare(self, weft, peer, *words):
         self.program('bench/bench', weft, 10)
         fake = compare.Program('torch', [self.program('torch', peer, 40)], version='9.9')
-        compare.PEER_PROGRAMS['torch'] = lambda _: fake
+        compare.PEER_PROGRAMS['torch'] = lambda build, environment: fake
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             status = compare.main(['--build', self.root, '--history', self.history, '--threads', '1', *words])
