@@ -56,14 +56,19 @@ void run_single(const Product& p) {
   run_block(p, 0, p.m, 0, p.n);
 }
 
+/// A few rows times a transposed matrix, as when a layer is applied to a single case: the time goes into reading the
+/// matrix once, so that threads pay earlier, and nothing that prepares it does.
+bool reads_once(const Product& p) { return p.m <= 4 && p.a.column == 1 && p.b.row == 1; }
+
 /// The product on all threads, unless it is small.
 void run(const Product& p) {
-  if (p.m * p.n * p.k < smallest_for_threads) {
+  const bool once = reads_once(p);
+  if (p.m * p.n * p.k < (once ? smallest_for_threads / 4 : smallest_for_threads)) {
     run_block(p, 0, p.m, 0, p.n);
     return;
   }
 #ifdef WEFT_ONEDNN
-  if (p.compute == Compute::f32 && uses_onednn() && !is_deterministic() &&
+  if (!once && p.compute == Compute::f32 && uses_onednn() && !is_deterministic() &&
       onednn::product({reinterpret_cast<float*>(p.c), p.ld_c, reinterpret_cast<const float*>(p.a.data), p.a.row,
                        p.a.column, reinterpret_cast<const float*>(p.b.data), p.b.row, p.b.column, p.m, p.n, p.k,
                        reinterpret_cast<const float*>(p.bias)}))

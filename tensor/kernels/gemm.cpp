@@ -74,7 +74,9 @@ void gemm(void* c, Int ld_c, const void* a, Int row_a, Int column_a, const void*
   const T* x = static_cast<const T*>(a);
   const T* w = static_cast<const T*>(b);
   const T* add = static_cast<const T*>(bias);
-  if (scratch)
+  if (m <= small::few_rows && column_a == 1 && row_b == 1)
+    small::inner_products<T>(y, ld_c, x, row_a, w, column_b, m, n, k, add);
+  else if (scratch)
     blocked<T>(y, ld_c, x, row_a, column_a, w, row_b, column_b, m, n, k, add, static_cast<T*>(scratch));
   else
     small::multiply<T>(y, ld_c, x, row_a, column_a, w, row_b, column_b, m, n, k, add);

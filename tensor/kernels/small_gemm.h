@@ -121,6 +121,45 @@ void multiply(T* c, Int ld_c, const T* a, Int row_a, Int column_a, const T* b, I
   }
 }
 
+/// Up to so many rows, inner products straight along a transposed b beat packing it.
+constexpr Int few_rows = 4;
+
+/// c = a b (+ bias) where both run along k in memory, the columns of b ld_b apart: as many inner products at a time as
+/// a vector has lanes, whose partial sums change places with their lanes at the end.
+template <class T>
+void inner_products(T* c, Int ld_c, const T* a, Int row_a, const T* b, Int ld_b, Int m, Int n, Int k, const T* bias) {
+  using V = typename Tile<T>::V;
+  using Memory = typename Tile<T>::Memory;
+  constexpr int lanes = Tile<T>::n;
+  const Int whole = k / lanes * lanes;
+  for (Int j = 0; j < n; j += lanes) {
+    const Int columns = n - j < lanes ? n - j : lanes;
+    const T* column[static_cast<unsigned>(lanes)];  // missing ones stand for the last
+    for (int q = 0; q < lanes; ++q) column[q] = b + (j + (q < columns ? q : columns - 1)) * ld_b;
+    for (Int i = 0; i < m; ++i) {
+      const T* row = a + i * row_a;
+      V sums[static_cast<unsigned>(lanes)] = {};
+      for (Int p = 0; p < whole; p += lanes) {
+        const V v = *reinterpret_cast<const Memory*>(row + p);
+#pragma GCC unroll 16
+        for (int q = 0; q < lanes; ++q) sums[q] += v * *reinterpret_cast<const Memory*>(column[q] + p);
+      }
+      if (whole < k) {
+        const V v = load_some<V>(row + whole, k - whole);
+#pragma GCC unroll 16
+        for (int q = 0; q < lanes; ++q) sums[q] += v * load_some<V>(column[q] + whole, k - whole);
+      }
+      Tile<T>::turn(sums);
+#pragma GCC unroll 4
+      for (int half = lanes / 2; half > 0; half /= 2)
+#pragma GCC unroll 8
+        for (int q = 0; q < half; ++q) sums[q] += sums[q + half];
+      if (bias) sums[0] += load_some<V>(bias + j, columns);
+      store_some(c + i * ld_c + j, sums[0], columns);
+    }
+  }
+}
+
 }  // namespace small
 }  // namespace
 }  // namespace weft::kernels

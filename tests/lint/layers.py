@@ -26,7 +26,7 @@ ARROWS = {
 }
 LIBRARY = [room for room in ARROWS if room != 'study']
 # These see public headers: all of the above but the inside of tensor/.
-GUESTS = ['tests', 'bench', 'examples', 'docs']
+GUESTS = ['tests', 'bench', 'examples', 'docs', 'pch']
 PUBLIC = [room for room in ARROWS if room not in ('tensor/kernels', 'tensor/onednn')]
 # The one door through which a room's inside may be seen: (who, what).
 DOORS = [
@@ -43,7 +43,7 @@ OUTSIDE = [
     (r'CLI/', ['study', 'bench', 'examples'], True),
     (r'toml(\+\+|\.hpp)', ['study'], True),
     (r'fmt/', ['study'], False),
-    (r'doctest', ['tests'], False),
+    (r'doctest', ['tests', 'pch'], False),
     (r'zlib\.h', ['data', 'deploy', 'study', 'tests'], True),
 ]
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]', re.M)
