@@ -112,9 +112,9 @@ void fill(const Tensor& dst, const Scalar& value) {
   const KernelTable& t = table();
   // The number as one element of the type; an integer must not pass through floating point.
   alignas(8) char element[8];
-  const double real = value.real();
-  const Int whole = value.integer();
   const bool floating = value.kind() == DType::float64;
+  const double real = value.real();
+  const Int whole = floating ? 0 : value.integer();
   t.convert[static_cast<int>(type)][static_cast<int>(floating ? DType::float64 : DType::int64)](
       element, 1, floating ? static_cast<const void*>(&real) : &whole, 1, 1);
   if (dst.numel() == 0) return;

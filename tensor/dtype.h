@@ -85,8 +85,13 @@ class Scalar {
   /// boolean, int64 or float64.
   DType kind() const noexcept { return kind_; }
   double real() const noexcept { return kind_ == DType::float64 ? real_ : static_cast<double>(integer_); }
+  /// Cut towards 0; what int64 cannot hold goes to its ends, NaN to 0.
   std::int64_t integer() const noexcept {
-    return kind_ == DType::float64 ? static_cast<std::int64_t>(real_) : integer_;
+    if (kind_ != DType::float64) return integer_;
+    constexpr double end = 9223372036854775808.0;  // 2^63
+    if (real_ >= end) return INT64_MAX;
+    if (real_ < -end) return INT64_MIN;
+    return real_ == real_ ? static_cast<std::int64_t>(real_) : 0;
   }
 
  private:

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <weft/tensor/codes.h>
@@ -100,6 +101,9 @@ Tensor distances_grad(const Tensor& dy, const Tensor& y, const Tensor& a, const 
 Tensor matmul(const Tensor& a, const Tensor& b);
 /// x (..., in) W^T (out, in) + bias (out,) (or undefined).
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
+/// The name of the library's implementation for the product of two float32 matrices as they lie; "" where weft's own
+/// loops run.
+std::string matmul_implementation(const Tensor& a, const Tensor& b);
 
 // ---- normalisation over the last `axes_count` axes / over groups of channels
 /// y = (x - mean) * rstd * weight + bias; weight and bias may be undefined. mean and rstd: one per row.

@@ -332,4 +332,14 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   return cast(multiply_rows(a, right, out, add, type), result);
 }
 
+std::string matmul_implementation([[maybe_unused]] const Tensor& a, [[maybe_unused]] const Tensor& b) {
+#ifdef WEFT_ONEDNN
+  const Operand x = operand(a), z = operand(b);
+  return onednn::implementation(
+      {nullptr, z.columns, nullptr, x.row, x.column, nullptr, z.row, z.column, x.rows, z.columns, x.columns, nullptr});
+#else
+  return "";
+#endif
+}
+
 }  // namespace weft::kernels

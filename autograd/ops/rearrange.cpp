@@ -58,7 +58,7 @@ Tensor unfold_view(const Tensor& x, int axis, std::int64_t size, std::int64_t st
   shape.push_back(size);
   strides.push_back(strides[axis]);
   shape[axis] = (shape[axis] - size) / step + 1;
-  strides[axis] *= step;
+  if (shape[axis] > 1) strides[axis] *= step;  // a single window may be any step away from the next
   return view_as(x, shape, strides);
 }
 

@@ -1,5 +1,7 @@
 #include <weft/tests/unit/kernels_testing.h>
 
+#include <weft/autograd/ops/shape.h>
+
 using namespace kernels_testing;
 
 namespace {
@@ -153,6 +155,24 @@ TEST_CASE("kernels: deterministic products are the same bits on any number of th
   set_num_threads(0);
   deterministic(false);
   for (const auto& r : results) CHECK(r == results[0]);
+}
+
+TEST_CASE("kernels: the library's reference product, which is slow, is never used for common shapes") {
+  // Rows, inputs and outputs of linear layers: perceptrons, encoders, recurrent gates, graphs, embeddings.
+  const Int sizes[][3] = {{64, 784, 512},   {512, 512, 512},  {128, 784, 400},   {3200, 64, 1024},
+                          {32, 256, 1024},  {2048, 256, 768}, {2048, 256, 1024}, {1024, 768, 3072},
+                          {2708, 1433, 64}, {2708, 64, 7},    {128, 400, 120},   {1024, 1024, 1024}};
+  for (const auto& [rows, in, out] : sizes) {
+    CAPTURE(rows);
+    CAPTURE(in);
+    CAPTURE(out);
+    const Tensor x = zeros({rows, in}), w = zeros({out, in}), dy = zeros({rows, out});
+    // The layer, and the gradients of its input and of its weight.
+    for (const std::string& name :
+         {kernels::matmul_implementation(x, transpose(w, 0, 1)), kernels::matmul_implementation(dy, w),
+          kernels::matmul_implementation(transpose(dy, 0, 1), x)})
+      CHECK_MESSAGE(!name.starts_with("ref"), name);
+  }
 }
 
 TEST_CASE("kernels: product errors name both shapes") {
