@@ -1,0 +1,57 @@
+#pragma once
+#include <memory>
+#include <utility>
+
+#include <weft/autograd/grad.h>
+#include <weft/autograd/ops/loss.h>
+#include <weft/layers/module.h>
+#include <weft/optim/optimizer.h>
+
+#include "case.h"
+
+/// What one run of a model is: a step of its training, or its use.
+namespace bench {
+
+/// One step: gradients dropped, loss(net), backward, the optimiser's step.
+template <class Optimizer, class Net, class Loss>
+Built training(Net net, const typename Optimizer::Options& options, Loss loss) {
+  struct Job {
+    Net net;
+    Loss loss;
+    Optimizer optimizer;
+    Job(Net n, Loss l, const typename Optimizer::Options& o)
+        : net(std::move(n)), loss(std::move(l)), optimizer(weft::parameters(net), o) {}
+  };
+  weft::train(net);
+  const auto job = std::make_shared<Job>(std::move(net), std::move(loss), options);
+  return {[job] {
+    job->optimizer.zero_grad();
+    job->loss(job->net).backward();
+    job->optimizer.step();
+  }};
+}
+
+/// One step of learning to tell the classes `target` (B,) by the inputs x...
+template <class Optimizer, class Net, class... X>
+Built classification(Net net, const typename Optimizer::Options& options, const weft::Tensor& target, const X&... x) {
+  return training<Optimizer>(std::move(net), options,
+                             [=](const Net& n) { return weft::cross_entropy(n(x...), target); });
+}
+
+/// net(x...) without gradients.
+template <class Net, class... X>
+Built inference(Net net, const X&... x) {
+  weft::eval(net);
+  return {[=] {
+    const weft::NoGrad off;
+    net(x...);
+  }};
+}
+
+/// The same case with the floating-point operations of one run.
+inline Built counted(Built built, double flops) {
+  built.flops = flops;
+  return built;
+}
+
+}  // namespace bench
