@@ -32,13 +32,13 @@ double log_sum_exp(const std::vector<double>& row) {
   for (const double v : row) sum += std::exp(v - top);
   return top + std::log(sum);
 }
-std::vector<double> log_softmax(std::vector<double> row) {
+std::vector<double> plain_log_softmax(std::vector<double> row) {
   const double z = log_sum_exp(row);
   for (double& v : row) v -= z;
   return row;
 }
-std::vector<double> softmax(std::vector<double> row) {
-  row = log_softmax(row);
+std::vector<double> plain_softmax(std::vector<double> row) {
+  row = plain_log_softmax(row);
   for (double& v : row) v = std::exp(v);
   return row;
 }
@@ -55,8 +55,9 @@ TEST_CASE("kernels: softmax family along every axis") {
           for (int axis = 0; axis < std::max(shape.size(), 1); ++axis) {
             const Tensor y = kernels::softmax(view, axis - std::max(shape.size(), 1)),
                          l = kernels::log_softmax(view, axis);
-            check_near(values(y), by_rows(values(x), shape, axis, softmax), tolerance(type), absolute(type));
-            check_near(values(l), by_rows(values(x), shape, axis, log_softmax), tolerance(type) * 4, absolute(type));
+            check_near(values(y), by_rows(values(x), shape, axis, plain_softmax), tolerance(type), absolute(type));
+            check_near(values(l), by_rows(values(x), shape, axis, plain_log_softmax), tolerance(type) * 4,
+                       absolute(type));
             if (!shape.empty()) {
               const Tensor z = kernels::logsumexp(view, axis, false);
               CHECK(z.dim() == shape.size() - 1);
@@ -107,7 +108,7 @@ TEST_CASE("kernels: cross entropy of rows, its gradient and its checks") {
       const auto t = to_vector<Int>(target);
       Tensor logs;
       const Tensor loss = kernels::cross_entropy_rows(layouts(logits)[1], target, weight, -100, logs);
-      const auto q = by_rows(values(logits), logits.shape(), 1, log_softmax);
+      const auto q = by_rows(values(logits), logits.shape(), 1, plain_log_softmax);
       check_near(values(logs), q, 1e-5, 1e-6);
       std::vector<double> wanted, gradient(q.size(), 0.0);
       const Tensor scale = sample({rows}, type, 9);
