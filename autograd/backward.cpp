@@ -4,6 +4,7 @@
 
 #include <weft/autograd/grad.h>
 #include <weft/autograd/ops/arithmetic.h>
+#include <weft/tensor/convolution.h>
 #include <weft/tensor/create.h>
 #include <weft/tensor/kernels.h>
 
@@ -12,11 +13,11 @@ namespace {
 
 using detail::node_of;
 
-/// Nobody else can see this tensor, so adding to it in place is safe.
+/// Nobody else can see this tensor and no two of its elements are one, so adding to it in place is safe.
 bool exclusive(const Tensor& x) {
   const TensorBody& b = x.body();
   return b.refs.load(std::memory_order_relaxed) == 1 && b.storage->refs.load(std::memory_order_relaxed) == 1 &&
-         b.contiguous && !b.slot;
+         !b.slot && (b.contiguous || kernels::is_channels_last(x));
 }
 
 void add_to(Tensor& sum, const Tensor& dy) {
@@ -114,7 +115,7 @@ class Run {
   void collect(Leaf& leaf, const Tensor& dy) {
     if (!leaf.gradient.defined()) {
       // The rule may have handed the same tensor to several inputs: keep a copy unless it is ours alone.
-      leaf.gradient = grad_enabled() || exclusive(dy) ? dy : kernels::copy(dy);
+      leaf.gradient = grad_enabled() || (exclusive(dy) && dy.is_contiguous()) ? dy : kernels::copy(dy);
     } else if (grad_enabled()) {
       leaf.gradient = leaf.gradient + dy;
     } else if (leaf.gradient.requires_grad() || leaf.gradient.dtype() != dy.dtype()) {

@@ -74,12 +74,12 @@ AxisMap transposed(const AxisMap& map);
 Tensor resample(const Tensor& x, std::span<const AxisMap> maps);
 
 // ---- largest values under windows
-/// The largest element under each window and, unless `places` is null, where it lies: its int64 row-major position
+/// The largest element under each window and, unless `places` is null, where it lies: its int32 row-major position
 /// among the spatial ones. One map per spatial axis says what each output looks at (its weights do not matter). The
 /// first of equals wins; NaN is largest.
 Tensor max_pool(const Tensor& x, std::span<const AxisMap> windows, Tensor* places);
 /// dx of `shape` with each dy added at its place.
-Tensor max_pool_grad(const Tensor& dy, const Tensor& places, const Shape& shape);
+Tensor max_pool_grad(const Tensor& dy, const Tensor& places, std::span<const AxisMap> windows, const Shape& shape);
 
 // ---- weighted points
 /// y[n, c, p] = sum over k of weight[n, p, k] * x[n, c, places[n, p, k]], where a place of -1 counts as 0: x (N, C, S),

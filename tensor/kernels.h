@@ -121,6 +121,13 @@ Tensor group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight, co
                   Tensor& mean, Tensor& rstd);
 void group_norm_grad(const Tensor& dy, const Tensor& x, std::int64_t groups, const Tensor& mean, const Tensor& rstd,
                      const Tensor& weight, Tensor* dx, Tensor* dweight, Tensor* dbias);
+/// Mean and variance (over n, not n - 1) of each channel of x (N, C, ...): float64 (C,).
+void channel_moments(const Tensor& x, Tensor& mean, Tensor& variance);
+/// y = (x - mean) * rstd * weight + bias, each (C,), for x (N, C, ...) in x's layout; weight and bias may be undefined.
+Tensor batch_norm(const Tensor& x, const Tensor& mean, const Tensor& rstd, const Tensor& weight, const Tensor& bias);
+/// `own`: mean and rstd are those of x itself, so that dx goes through them too.
+void batch_norm_grad(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd, const Tensor& weight,
+                     bool own, Tensor* dx, Tensor* dweight, Tensor* dbias);
 
 // ---- moving data
 /// Joins along an axis; all other sizes equal; types promoted.

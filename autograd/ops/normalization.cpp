@@ -69,39 +69,54 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
     if (p->defined() && (p->dim() != 1 || p->shape()[0] != channels))
       throw ShapeError(
           text("batch_norm: a parameter is ", p->shape(), ", x ", x.shape(), " has ", channels, " channels"));
-  Shape wide = Shape::filled(x.dim(), 1);
-  wide[1] = channels;
-  std::vector<int> axes{0};
-  for (int i = 2; i < x.dim(); ++i) axes.push_back(i);
-  const auto per_channel = [&](const Tensor& p) { return reshape(p, wide); };
-
-  Tensor centre, spread;
-  if (training || !running_mean.defined() || !running_var.defined()) {
-    const std::int64_t n = channels ? x.numel() / channels : 0;
-    if (training && n < 2)
-      throw ShapeError(text("batch_norm: training needs two or more values per channel, x ", x.shape(), " has ", n,
-                            "\n  help: use a larger batch, drop the last incomplete one, or eval(model)"));
-    centre = mean(x, axes, true);
-    spread = mean(square(x - centre), axes, true);
-    if (training) {
-      const NoGrad off;
-      const auto move = [&](const Tensor& running, const Tensor& now, double scale) {
-        if (!running.defined()) return;
-        const Tensor moved = running * (1 - momentum) + reshape(detach(now), {channels}) * (momentum * scale);
-        kernels::copy_into(running, moved);
-        ++running.body().storage->version;
-      };
-      move(running_mean, centre, 1);
-      move(running_var, spread, static_cast<double>(n) / static_cast<double>(n - 1));
-    }
-  } else {
-    centre = per_channel(running_mean);
-    spread = per_channel(running_var);
-  }
-  Tensor y = (x - centre) * rsqrt(spread + eps);
-  if (weight.defined()) y = y * per_channel(weight);
-  if (bias.defined()) y = y + per_channel(bias);
-  return y;
+  const std::int64_t n = channels ? x.numel() / channels : 0;
+  if (training && n < 2)
+    throw ShapeError(text("batch_norm: training needs two or more values per channel, x ", x.shape(), " has ", n,
+                          "\n  help: use a larger batch, drop the last incomplete one, or eval(model)"));
+  const bool own = training || !running_mean.defined() || !running_var.defined();
+  return record(
+      {"batch_norm", {{"training", training}, {"momentum", momentum}, {"eps", eps}}, saves::input(0) | saves::input(3)},
+      {x, running_mean, running_var, weight, bias},
+      [=](const Inputs& in, Keep& keep) {
+        Tensor mean, variance;
+        if (own) {
+          kernels::channel_moments(in[0], mean, variance);
+        } else {
+          mean = kernels::cast(copy(in[1]), DType::float64);
+          variance = kernels::cast(in[2], DType::float64);
+        }
+        const auto move = [&](const Tensor& running, const Tensor& now, double scale) {
+          if (training && running.defined())
+            kernels::copy_into(running, running * (1 - momentum) + now * (momentum * scale));
+        };
+        move(in[1], mean, 1);
+        move(in[2], variance, static_cast<double>(n) / static_cast<double>(n - 1));
+        const Tensor scale = rsqrt(variance + eps);
+        keep(mean, scale);
+        return kernels::batch_norm(in[0], mean, scale, in[3], in[4]);
+      },
+      [=](const Saved& s, const Tensor& dy) {
+        const Tensor &v = s.input(0), &w = s.input(3);
+        Tensor dx, dw, db;
+        if (!grad_enabled()) {
+          kernels::batch_norm_grad(dy, v, s.kept(0), s.kept(1), w, own, s.needs(0) ? &dx : nullptr,
+                                   s.needs(3) ? &dw : nullptr, s.needs(4) ? &db : nullptr);
+          return gradients(dx, Tensor(), Tensor(), dw, db);
+        }
+        std::vector<int> others{0};
+        for (int a = 2; a < v.dim(); ++a) others.push_back(a);
+        Shape wide = Shape::filled(v.dim(), 1);
+        wide[1] = channels;
+        const auto kept = [&](int place) { return to(reshape(s.kept(place), wide), v.dtype()); };
+        const Tensor centred = v - (own ? mean(v, others, true) : kept(0));
+        const Tensor scale = own ? rsqrt(mean(square(centred), others, true) + eps) : kept(1), unit = centred * scale;
+        const Tensor g = w.defined() ? dy * reshape(w, wide) : dy;
+        if (s.needs(0))
+          dx = own ? scale * (g - mean(g, others, true) - unit * mean(g * unit, others, true)) : g * scale;
+        if (s.needs(3)) dw = sum(dy * unit, others);
+        if (s.needs(4)) db = sum(dy, others);
+        return gradients(dx, Tensor(), Tensor(), dw, db);
+      });
 }
 
 Tensor rms_norm(const Tensor& x, const Shape& shape, const Tensor& weight, std::optional<double> given) {

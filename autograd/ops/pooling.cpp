@@ -1,6 +1,7 @@
 #include <weft/autograd/ops/pooling.h>
 
 #include <algorithm>
+#include <memory>
 
 #include <weft/autograd/ops/arithmetic.h>
 #include <weft/autograd/ops/sampling.h>
@@ -114,23 +115,25 @@ std::vector<AxisMap> windows(const char* op, const Steps& s) {
   return maps;
 }
 
-Tensor largest(const Call& call, const Tensor& x, const std::vector<AxisMap>& maps, Tensor* indices) {
+Tensor largest(const Call& call, const Tensor& x, std::vector<AxisMap> given, Tensor* indices) {
   const bool gradient = grad_enabled() && x.requires_grad();
+  const auto maps = std::make_shared<const std::vector<AxisMap>>(std::move(given));
   return record(
       call, {x},
       [&](const Inputs& in, Keep& keep) {
         Tensor places;
-        Tensor y = kernels::max_pool(in[0], maps, indices || gradient ? &places : nullptr);
+        Tensor y = kernels::max_pool(in[0], *maps, indices || gradient ? &places : nullptr);
         keep(places);
-        if (indices) *indices = places;
+        if (indices) *indices = kernels::cast(places, DType::int64);
         return y;
       },
-      [shape = x.shape()](const Saved& s, const Tensor& dy) {
-        if (!grad_enabled()) return kernels::max_pool_grad(dy, s.kept(0), shape);
+      [maps, shape = x.shape()](const Saved& s, const Tensor& dy) {
+        if (!grad_enabled()) return kernels::max_pool_grad(dy, s.kept(0), *maps, shape);
         const Shape planes{shape[0], shape[1], -1};
         if (dy.numel() == 0) return zeros(shape, dy.dtype());
         const Tensor flat = zeros({shape[0], shape[1], shape.product() / (shape[0] * shape[1])}, dy.dtype());
-        return reshape(scatter_add(flat, 2, reshape(s.kept(0), planes), reshape(dy, planes)), shape);
+        const Tensor places = kernels::cast(s.kept(0), DType::int64);
+        return reshape(scatter_add(flat, 2, reshape(places, planes), reshape(dy, planes)), shape);
       });
 }
 
@@ -178,8 +181,8 @@ Tensor adaptive_average(const char* op, int axes, const Tensor& input, const Per
 Tensor adaptive_maximum(const char* op, int axes, const Tensor& input, const PerAxis& output_size, Tensor* indices) {
   const Batched b = batched(op, input, axes);
   Dims sizes;
-  const std::vector<AxisMap> maps = adaptive(op, b.x, axes, output_size, sizes);
-  const Tensor y = largest({op, {{"output_size", sizes}}}, b.x, maps, indices);
+  std::vector<AxisMap> maps = adaptive(op, b.x, axes, output_size, sizes);
+  const Tensor y = largest({op, {{"output_size", sizes}}}, b.x, std::move(maps), indices);
   if (indices) *indices = b.out(*indices);
   return b.out(y);
 }

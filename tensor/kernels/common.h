@@ -26,6 +26,8 @@ void WEFT_LEVELED(install_binary)(KernelTable&);
 void WEFT_LEVELED(install_movement)(KernelTable&);
 void WEFT_LEVELED(install_reduce)(KernelTable&);
 void WEFT_LEVELED(install_rows)(KernelTable&);
+void WEFT_LEVELED(install_channels)(KernelTable&);
+void WEFT_LEVELED(install_windows)(KernelTable&);
 void WEFT_LEVELED(install_gemm)(KernelTable&);
 void WEFT_LEVELED(install_sparse)(KernelTable&);
 void WEFT_LEVELED(install_steps)(KernelTable&);

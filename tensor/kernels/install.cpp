@@ -8,6 +8,8 @@ void WEFT_LEVELED(install)(KernelTable& t) {
   WEFT_LEVELED(install_movement)(t);
   WEFT_LEVELED(install_reduce)(t);
   WEFT_LEVELED(install_rows)(t);
+  WEFT_LEVELED(install_channels)(t);
+  WEFT_LEVELED(install_windows)(t);
   WEFT_LEVELED(install_gemm)(t);
   WEFT_LEVELED(install_sparse)(t);
   WEFT_LEVELED(install_steps)(t);

@@ -33,6 +33,14 @@ struct SparseRows {
   const std::int64_t *offsets, *others, *entries;
 };
 
+/// Windows along three axes (those missing have one element): result o of axis a looks at the places
+/// source[a][begin[a][o]
+/// .. begin[a][o + 1]) of `inputs[a]`.
+struct WindowAxes {
+  const std::int64_t *begin[3], *source[3];
+  std::int64_t outputs[3], inputs[3];
+};
+
 /// Blocks of a product: `gemm_depth` x `gemm_columns` of b and `gemm_rows` x `gemm_depth` of a are packed at a time.
 inline constexpr std::int64_t gemm_depth = 256, gemm_columns = 1024, gemm_rows = 192;
 inline constexpr std::int64_t gemm_scratch = gemm_depth * (gemm_columns + gemm_rows + 8 + 64);
@@ -79,6 +87,28 @@ struct KernelTable {
   /// dx may be null. dweight and dbias (doubles, n each, may be null) receive sums over these rows.
   void (*layer_norm_grad[2])(void* dx, double* dweight, double* dbias, const void* dy, const void* x, const void* mean,
                              const void* rstd, const void* weight, Int rows, Int n);
+
+  // ---- channels of n numbers each: with ld == 1 the numbers of a channel lie together, one channel after the other;
+  // else number i of channel j lies at i * ld + j. What belongs to a channel is a double.
+  /// mean[j] = the channel's mean, squares[j] = its sum of (x - mean)^2.
+  void (*channel_moments[2])(double* mean, double* squares, const void* x, Int n, Int channels, Int ld);
+  /// plain[j] = the sum of dy, along[j] = the sum of dy * (x - mean[j]).
+  void (*channel_products[2])(double* plain, double* along, const void* dy, const void* x, const double* mean, Int n,
+                              Int channels, Int ld);
+  /// y = (x - mean[j]) * slope[j] + shift[j]
+  void (*channel_affine[2])(void* y, const void* x, const double* mean, const double* slope, const double* shift, Int n,
+                            Int channels, Int ld);
+  /// dx = dy * slope[j] - (x - mean[j]) * bend[j] - shift[j]
+  void (*channel_affine_grad[2])(void* dx, const void* dy, const void* x, const double* mean, const double* slope,
+                                 const double* bend, const double* shift, Int n, Int channels, Int ld);
+
+  // ---- windows of one plane: x (inputs..., inner), y and places (outputs..., inner)
+  /// The largest under each of the windows first <= o < last (counted row-major) and, unless null, its place.
+  void (*max_pool[compute_count])(void* y, std::int32_t* places, const void* x, const WindowAxes& w, Int first,
+                                  Int last, Int inner);
+  /// dx[i] = the sum of those dy whose place is i, for first <= i < last; `w` says which outputs look at an input.
+  void (*max_pool_grad[2])(void* dx, const void* dy, const std::int32_t* places, const WindowAxes& w, Int first,
+                           Int last, Int inner);
 
   // ---- products: c (m x n, row stride ld_c) = a b (+ bias in each row); one stride of each operand is 1.
   // Without scratch memory (gemm_scratch elements, aligned to 64 bytes) k may be at most gemm_small_depth.

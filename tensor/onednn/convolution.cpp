@@ -1,5 +1,6 @@
 #include <weft/tensor/onednn/onednn.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include <weft/tensor/onednn/primitives.h>
@@ -12,21 +13,65 @@ using Desc = dnnl::memory::desc;
 using Tag = dnnl::memory::format_tag;
 constexpr auto f32 = dnnl::memory::data_type::f32;
 
-/// A primitive ready to run, and the conversion between the weight as weft holds it and as the primitive wants it.
-struct Ready {
-  dnnl::primitive primitive;
+/// An array as weft holds it and as a primitive wants it, and the way between them.
+struct Operand {
+  Desc plain, wanted;
   dnnl::reorder convert;
-  Desc x, weight, plain_weight, y, bias, scratch, convert_scratch;
-  const char* name = "";
-  bool usable = false, converts = false;
+  Desc scratch;
+  bool converts = false;
+
+  void prepare(const Desc& chosen, bool result, const dnnl::primitive_attr& attributes) {
+    wanted = chosen;
+    converts = wanted != plain;
+    if (!converts) return;
+    const dnnl::reorder::primitive_desc way(engine(), result ? wanted : plain, engine(), result ? plain : wanted,
+                                            attributes);
+    scratch = way.scratchpad_desc();
+    convert = dnnl::reorder(way);
+  }
 };
 
-void convert(const Ready& r, const dnnl::memory& from, const dnnl::memory& to) {
-  const Scratch scratch(r.convert_scratch.get_size());
-  std::unordered_map<int, dnnl::memory> arguments{{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
-  if (scratch.data) arguments[DNNL_ARG_SCRATCHPAD] = memory_at(r.convert_scratch, scratch.data);
-  static_cast<const dnnl::primitive&>(r.convert).execute(stream(), arguments);
-}
+/// A primitive ready to run on `images` of the batch at a time.
+struct Ready {
+  dnnl::primitive primitive;
+  Operand x, weight, y;
+  Desc bias, scratch;
+  Int images = 0;
+  const char* name = "";
+  bool usable = false;
+};
+
+/// One operand of a call: weft's memory, and the primitive's own where that is another.
+class Bound {
+ public:
+  Bound(const Operand& operand, const void* data)
+      : operand_(operand),
+        own_(operand.converts ? operand.wanted.get_size() : 0),
+        plain_(memory_at(operand.plain, data)),
+        used_(operand.converts ? memory_at(operand.wanted, own_.data) : plain_) {}
+  void move_to(const void* data) {
+    plain_.set_data_handle(const_cast<void*>(data));
+    if (!operand_.converts) used_.set_data_handle(const_cast<void*>(data));
+  }
+  const dnnl::memory& memory() const { return used_; }
+  void read() const {
+    if (operand_.converts) convert(plain_, used_);
+  }
+  void write() const {
+    if (operand_.converts) convert(used_, plain_);
+  }
+
+ private:
+  void convert(const dnnl::memory& from, const dnnl::memory& to) const {
+    const Scratch scratch(operand_.scratch.get_size());
+    std::unordered_map<int, dnnl::memory> arguments{{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
+    if (scratch.data) arguments[DNNL_ARG_SCRATCHPAD] = memory_at(operand_.scratch, scratch.data);
+    static_cast<const dnnl::primitive&>(operand_.convert).execute(stream(), arguments);
+  }
+  const Operand& operand_;
+  const Scratch own_;
+  dnnl::memory plain_, used_;
+};
 
 /// The sizes as the library wants them: dilation counts the gaps, and there is a padding on either side.
 struct Sizes {
@@ -58,74 +103,99 @@ Tag weight_tag(int axes, bool groups) {
   return axes == 1 ? Tag::oiw : axes == 2 ? Tag::oihw : Tag::oidhw;
 }
 
-template <class Chosen, class Primitive>
-void enter(Ready& r, const Chosen& chosen, const Primitive& primitive) {
-  r.scratch = chosen.scratchpad_desc();
-  r.primitive = primitive;
+/// Whether Winograd's method is faster. It exists for AVX-512 and wants channels in blocks of 16, so it pays for two
+/// conversions of images and one of the weight; measured on shapes of ResNet-18 with 1 to 64 images.
+bool winograd_pays(const Window& w) {
+  const Convolution& c = *w.shape;
+  if (c.input.size() != 2 || c.groups != 1 || std::min(w.channels, w.results) < 32) return false;
+  Int tiles = w.batch;  // of 4 x 4 outputs
+  for (int a = 0; a < 2; ++a) {
+    if (c.kernel[a] != 3 || c.stride[a] != 1 || c.dilation[a] != 1) return false;
+    tiles *= (c.output[a] + 3) / 4;
+  }
+  return tiles >= 64;
+}
+
+/// How many images Winograd's method takes at a time: what is converted should stay in the cache. The weight's gradient
+/// is computed of all at once, or the parts would have to be added up.
+Int winograd_images(const Window& w) {
+  constexpr Int most = Int{8} << 20;
+  const Int image = 4 * (w.channels * w.shape->input.product() + w.results * w.shape->output.product());
+  Int images = w.batch;
+  if (w.pass != ConvolutionPass::weight_grad)
+    while (images % 2 == 0 && images * image > most) images /= 2;
+  return images;
+}
+
+/// Throws dnnl::error where the library has no such primitive.
+std::shared_ptr<const Ready> make(const Window& w, bool winograd) {
+  auto r = std::make_shared<Ready>();
+  Sizes s = sizes(w);
+  const int axes = w.shape->input.size();
+  for (const Int v : s.before)
+    if (v < 0) return r;
+  for (const Int v : s.after)
+    if (v < 0) return r;  // positions of the input that no window reaches: the library has no way to say so
+  r->images = s.x[0] = s.y[0] = winograd ? winograd_images(w) : w.batch;
+  const Tag last = channels_last_tag(axes);
+  r->x.plain = Desc(s.x, f32, last);
+  r->y.plain = Desc(s.y, f32, last);
+  r->weight.plain = Desc(s.weight, f32, weight_tag(axes, w.shape->groups > 1));
+  if (w.bias) r->bias = Desc(s.bias, f32, Tag::a);
+  const Desc any(s.weight, f32, Tag::any), x = winograd ? Desc(s.x, f32, Tag::any) : r->x.plain,
+                                           y = winograd ? Desc(s.y, f32, Tag::any) : r->y.plain;
+  const auto way = winograd ? dnnl::algorithm::convolution_winograd : dnnl::algorithm::convolution_direct;
+  constexpr auto training = dnnl::prop_kind::forward_training;
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  using Forward = dnnl::convolution_forward;
+  const Forward::desc description =
+      w.bias ? Forward::desc(training, way, x, any, r->bias, y, s.stride, s.dilation, s.before, s.after)
+             : Forward::desc(training, way, x, any, y, s.stride, s.dilation, s.before, s.after);
+  const Forward::primitive_desc forward(description, attributes, engine());
+  const auto enter = [&](const auto& chosen, const Desc& chosen_x, const Desc& chosen_weight, const Desc& chosen_y,
+                         dnnl::primitive primitive) {
+    r->x.prepare(chosen_x, w.pass == ConvolutionPass::input_grad, attributes);
+    r->weight.prepare(chosen_weight, w.pass == ConvolutionPass::weight_grad, attributes);
+    r->y.prepare(chosen_y, w.pass == ConvolutionPass::forward, attributes);
+    r->scratch = chosen.scratchpad_desc();
+    r->primitive = std::move(primitive);
+  };
+  switch (w.pass) {
+    case ConvolutionPass::forward:
+      enter(forward, forward.src_desc(), forward.weights_desc(), forward.dst_desc(), Forward(forward));
+      break;
+    case ConvolutionPass::input_grad: {
+      using Data = dnnl::convolution_backward_data;
+      const Data::primitive_desc chosen(Data::desc(way, x, any, y, s.stride, s.dilation, s.before, s.after), attributes,
+                                        engine(), forward);
+      enter(chosen, chosen.diff_src_desc(), chosen.weights_desc(), chosen.diff_dst_desc(), Data(chosen));
+      break;
+    }
+    case ConvolutionPass::weight_grad: {
+      using Weights = dnnl::convolution_backward_weights;
+      const Weights::primitive_desc chosen(Weights::desc(way, x, any, y, s.stride, s.dilation, s.before, s.after),
+                                           attributes, engine(), forward);
+      enter(chosen, chosen.src_desc(), chosen.diff_weights_desc(), chosen.diff_dst_desc(), Weights(chosen));
+      break;
+    }
+  }
+  // The name belongs to the primitive, which lives as long as the entry.
+  dnnl_primitive_desc_query(r->primitive.get_primitive_desc(), dnnl_query_impl_info_str, 0, &r->name);
+  r->usable = std::strncmp(r->name, "ref", 3) != 0;  // the reference implementation is far slower than weft's own
+  return r;
 }
 
 std::shared_ptr<const Ready> make(const Window& w) {
-  auto r = std::make_shared<Ready>();
-  try {
-    const Sizes s = sizes(w);
-    const int axes = w.shape->input.size();
-    for (const Int v : s.before)
-      if (v < 0) return r;
-    for (const Int v : s.after)
-      if (v < 0) return r;  // positions of the input that no window reaches: the library has no way to say so
-    const Tag last = channels_last_tag(axes);
-    r->x = Desc(s.x, f32, last);
-    r->y = Desc(s.y, f32, last);
-    r->plain_weight = Desc(s.weight, f32, weight_tag(axes, w.shape->groups > 1));
-    if (w.bias) r->bias = Desc(s.bias, f32, Tag::a);
-    const Desc any(s.weight, f32, Tag::any);
-    constexpr auto way = dnnl::algorithm::convolution_direct;
-    constexpr auto training = dnnl::prop_kind::forward_training;
-    dnnl::primitive_attr attributes;
-    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    using Forward = dnnl::convolution_forward;
-    const Forward::desc description =
-        w.bias ? Forward::desc(training, way, r->x, any, r->bias, r->y, s.stride, s.dilation, s.before, s.after)
-               : Forward::desc(training, way, r->x, any, r->y, s.stride, s.dilation, s.before, s.after);
-    const Forward::primitive_desc forward(description, attributes, engine());
-    switch (w.pass) {
-      case ConvolutionPass::forward:
-        r->weight = forward.weights_desc();
-        enter(*r, forward, Forward(forward));
-        break;
-      case ConvolutionPass::input_grad: {
-        using Data = dnnl::convolution_backward_data;
-        const Data::primitive_desc chosen(Data::desc(way, r->x, any, r->y, s.stride, s.dilation, s.before, s.after),
-                                          attributes, engine(), forward);
-        r->weight = chosen.weights_desc();
-        enter(*r, chosen, Data(chosen));
-        break;
-      }
-      case ConvolutionPass::weight_grad: {
-        using Weights = dnnl::convolution_backward_weights;
-        const Weights::primitive_desc chosen(
-            Weights::desc(way, r->x, any, r->y, s.stride, s.dilation, s.before, s.after), attributes, engine(),
-            forward);
-        r->weight = chosen.diff_weights_desc();
-        enter(*r, chosen, Weights(chosen));
-        break;
-      }
+  for (const bool winograd : {true, false}) {
+    if (winograd && !winograd_pays(w)) continue;
+    try {
+      return make(w, winograd);
+    } catch (const dnnl::error&) {
+      // Without AVX-512 there is no Winograd; without either the caller has loops of its own.
     }
-    r->converts = r->weight != r->plain_weight;
-    if (r->converts) {
-      const bool out = w.pass == ConvolutionPass::weight_grad;
-      const Desc &from = out ? r->weight : r->plain_weight, &to = out ? r->plain_weight : r->weight;
-      const dnnl::reorder::primitive_desc chosen(engine(), from, engine(), to, attributes);
-      r->convert_scratch = chosen.scratchpad_desc();
-      r->convert = dnnl::reorder(chosen);
-    }
-    // The name belongs to the primitive, which lives as long as the entry.
-    dnnl_primitive_desc_query(r->primitive.get_primitive_desc(), dnnl_query_impl_info_str, 0, &r->name);
-    r->usable = std::strncmp(r->name, "ref", 3) != 0;  // the reference implementation is far slower than weft's own
-  } catch (const dnnl::error&) {
-    r->usable = false;
   }
-  return r;
+  return std::make_shared<Ready>();
 }
 
 constexpr std::size_t key_numbers = 7 + 6 * 3;
@@ -147,36 +217,28 @@ bool convolve(const Window& w) {
   const auto ready = find(w);
   if (!ready->usable) return false;
   try {
-    const Scratch scratch(ready->scratch.get_size()), other(ready->converts ? ready->weight.get_size() : 0);
-    const dnnl::memory x = memory_at(ready->x, w.x), y = memory_at(ready->y, w.y);
-    dnnl::memory plain = memory_at(ready->plain_weight, w.weight);
-    dnnl::memory weight = ready->converts ? memory_at(ready->weight, other.data) : plain;
+    const Scratch scratch(ready->scratch.get_size());
+    Bound x(ready->x, w.x), y(ready->y, w.y);
+    const Bound weight(ready->weight, w.weight);
     std::unordered_map<int, dnnl::memory> arguments;
     if (scratch.data) arguments[DNNL_ARG_SCRATCHPAD] = memory_at(ready->scratch, scratch.data);
-    switch (w.pass) {
-      case ConvolutionPass::forward:
-        if (ready->converts) convert(*ready, plain, weight);
-        arguments[DNNL_ARG_SRC] = x;
-        arguments[DNNL_ARG_WEIGHTS] = weight;
-        arguments[DNNL_ARG_DST] = y;
-        if (w.bias) arguments[DNNL_ARG_BIAS] = memory_at(ready->bias, w.bias);
-        ready->primitive.execute(stream(), arguments);
-        break;
-      case ConvolutionPass::input_grad:
-        if (ready->converts) convert(*ready, plain, weight);
-        arguments[DNNL_ARG_DIFF_SRC] = x;
-        arguments[DNNL_ARG_WEIGHTS] = weight;
-        arguments[DNNL_ARG_DIFF_DST] = y;
-        ready->primitive.execute(stream(), arguments);
-        break;
-      case ConvolutionPass::weight_grad:
-        arguments[DNNL_ARG_SRC] = x;
-        arguments[DNNL_ARG_DIFF_WEIGHTS] = weight;
-        arguments[DNNL_ARG_DIFF_DST] = y;
-        ready->primitive.execute(stream(), arguments);
-        if (ready->converts) convert(*ready, weight, plain);
-        break;
+    const bool forward = w.pass == ConvolutionPass::forward, to_input = w.pass == ConvolutionPass::input_grad,
+               to_weight = w.pass == ConvolutionPass::weight_grad;
+    arguments[to_input ? DNNL_ARG_DIFF_SRC : DNNL_ARG_SRC] = x.memory();
+    arguments[to_weight ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS] = weight.memory();
+    arguments[forward ? DNNL_ARG_DST : DNNL_ARG_DIFF_DST] = y.memory();
+    if (w.bias) arguments[DNNL_ARG_BIAS] = memory_at(ready->bias, w.bias);
+    if (!to_weight) weight.read();
+    for (Int first = 0; first < w.batch; first += ready->images) {
+      x.move_to(w.x + first * w.channels * w.shape->input.product());
+      y.move_to(w.y + first * w.results * w.shape->output.product());
+      if (!to_input) x.read();
+      if (!forward) y.read();
+      ready->primitive.execute(stream(), arguments);
+      if (to_input) x.write();
+      if (forward) y.write();
     }
+    if (to_weight) weight.write();
     return true;
   } catch (const dnnl::error&) {
     return false;

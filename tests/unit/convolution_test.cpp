@@ -130,6 +130,52 @@ TEST_CASE("convolution: deterministic results are the same bits on any number of
   deterministic(false);
 }
 
+TEST_CASE("convolution: Winograd's method loses no more than a digit, and only where it may") {
+  // Its transforms of 4 x 4 outputs multiply by up to 5 and cancel: about ten times the error of the plain sum.
+  for (const Case& c :
+       {Case{"split batch", 32, 64, 48, {32, 33}, {3, 3}, 1, 1}, Case{"no padding", 16, 32, 80, {19, 10}, {3, 3}}}) {
+    CAPTURE(c.what);
+    const kernels::Convolution shape = c.shape();
+    const Tensor x = noise(joined(c.batch, c.channels, c.input), 1),
+                 w = noise(joined(c.results, c.channels, c.kernel), 2), b = noise({c.results}, 3),
+                 dy = noise(joined(c.batch, c.results, shape.output), 4);
+    const auto passes = [&](const Tensor& in, const Tensor& weight, const Tensor& gradient) {
+      return std::vector<Tensor>{kernels::convolution(in, weight, kernels::cast(b, in.dtype()), shape),
+                                 kernels::convolution_input_grad(gradient, weight, shape),
+                                 kernels::convolution_weight_grad(gradient, in, shape)};
+    };
+    const auto exact =
+        passes(kernels::cast(x, DType::float64), kernels::cast(w, DType::float64), kernels::cast(dy, DType::float64));
+    const auto error = [&](const std::vector<Tensor>& got, std::size_t i) {
+      const std::vector<double> a = values(got[i]), e = values(exact[i]);
+      double worst = 0, largest = 0;
+      for (std::size_t k = 0; k < e.size(); ++k) {
+        worst = std::max(worst, std::abs(a[k] - e[k]));
+        largest = std::max(largest, std::abs(e[k]));
+      }
+      return worst / largest;
+    };
+    const auto fast = passes(x, w, dy);
+    deterministic(true);
+    const auto plain = passes(x, w, dy);
+    deterministic(false);
+    for (std::size_t i = 0; i < 3; ++i) {
+      CAPTURE(i);
+      CHECK(error(fast, i) < 1e-5);
+      CHECK(error(plain, i) < 2e-6);
+    }
+  }
+  // Too few tiles to pay for transforming the weight; strides; groups; lines.
+  for (const Case& c :
+       {Case{"few tiles", 1, 64, 64, {16, 16}, {3, 3}, 1, 1}, Case{"stride", 32, 64, 64, {32, 32}, {3, 3}, 2, 1},
+        Case{"groups", 32, 64, 64, {32, 32}, {3, 3}, 1, 1, 1, 2}, Case{"line", 32, 64, 64, {1024}, {3}, 1, 1}}) {
+    CAPTURE(c.what);
+    CHECK(kernels::convolution_implementation(kernels::ConvolutionPass::forward, c.batch, c.channels, c.results,
+                                              c.shape())
+              .find("wino") == std::string::npos);
+  }
+}
+
 TEST_CASE("convolution: a network runs channels-last from end to end, gradients included") {
   Tensor x = noise({2, 3, 12, 12}, 1), w = noise({8, 3, 3, 3}, 2), v = noise({8, 8, 3, 3}, 3);
   for (Tensor* each : {&x, &w, &v}) each->set_requires_grad();
