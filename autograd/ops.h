@@ -17,6 +17,7 @@
 #include <weft/autograd/ops/pooling.h>
 #include <weft/autograd/ops/product.h>
 #include <weft/autograd/ops/rearrange.h>
+#include <weft/autograd/ops/recurrent.h>
 #include <weft/autograd/ops/reduction.h>
 #include <weft/autograd/ops/sampling.h>
 #include <weft/autograd/ops/scan.h>

@@ -11,8 +11,6 @@
 namespace weft {
 namespace {
 
-using detail::RecurrentWeights;
-
 Tensor weight(const Shape& shape, std::int64_t hidden, DType dtype) {
   Tensor w = empty(shape, dtype);
   const double bound = 1 / std::sqrt(static_cast<double>(std::max<std::int64_t>(hidden, 1)));
@@ -20,75 +18,9 @@ Tensor weight(const Shape& shape, std::int64_t hidden, DType dtype) {
   return w.set_requires_grad();
 }
 
-// ---- one step each; `gates` already holds what the input contributes, biases included
-
-Tensor plus_hidden(const Tensor& gates, const Tensor& h, const RecurrentWeights& w) {
-  return gates + linear(h, w.hidden);
+RecurrentCell cell_of(Nonlinearity nonlinearity) {
+  return nonlinearity == Nonlinearity::tanh ? RecurrentCell::tanh : RecurrentCell::relu;
 }
-std::vector<Tensor> tanh_step(const Tensor& gates, const std::vector<Tensor>& state, const RecurrentWeights& w) {
-  return {tanh(plus_hidden(gates, state[0], w))};
-}
-std::vector<Tensor> relu_step(const Tensor& gates, const std::vector<Tensor>& state, const RecurrentWeights& w) {
-  return {relu(plus_hidden(gates, state[0], w))};
-}
-std::vector<Tensor> lstm_step(const Tensor& gates, const std::vector<Tensor>& state, const RecurrentWeights& w) {
-  const std::vector<Tensor> part = chunk(plus_hidden(gates, state[0], w), 4, -1);  // i, f, g, o
-  const Tensor c = sigmoid(part[1]) * state[1] + sigmoid(part[0]) * tanh(part[2]);
-  const Tensor h = sigmoid(part[3]) * tanh(c);
-  return {w.projection.defined() ? linear(h, w.projection) : h, c};
-}
-/// Here b_hh stands inside the reset gate's reach, so the hidden part carries it.
-std::vector<Tensor> gru_step(const Tensor& gates, const std::vector<Tensor>& state, const RecurrentWeights& w) {
-  const std::vector<Tensor> in = chunk(gates, 3, -1), hidden = chunk(linear(state[0], w.hidden, w.hidden_bias), 3, -1);
-  const Tensor r = sigmoid(in[0] + hidden[0]), z = sigmoid(in[1] + hidden[1]), n = tanh(in[2] + r * hidden[2]);
-  return {n + z * (state[0] - n)};
-}
-
-/// The first n rows.
-Tensor head(const Tensor& x, std::int64_t n) { return n == x.shape()[0] ? x : slice(x, 0, 0, n); }
-
-/// One direction of one layer over packed steps, of which step t has `sizes[t]` rows: x (sum of sizes, in) -> its
-/// output, packed likewise, and the last states.
-struct Direction {
-  const RecurrentWeights& weights;
-  bool reverse, hidden_bias_inside;
-  const std::vector<std::int64_t>& sizes;
-
-  template <class Step>
-  std::pair<Tensor, std::vector<Tensor>> operator()(Step step, const Tensor& x,
-                                                    const std::vector<Tensor>& initial) const {
-    const std::size_t steps = sizes.size();
-    const std::int64_t batch = initial[0].shape()[0];
-    if (steps == 0) return {zeros({0, initial[0].shape()[1]}, x.dtype()), initial};
-    Tensor bias = weights.input_bias;
-    if (bias.defined() && !hidden_bias_inside) bias = bias + weights.hidden_bias;
-    const std::vector<Tensor> gates = split(linear(x, weights.input, bias), sizes);
-    std::vector<Tensor> outputs(steps), state = initial;
-    std::vector<std::vector<Tensor>> ended(initial.size());  // the states of sequences that are over, last one first
-    for (std::size_t i = 0; i < steps; ++i) {
-      const std::size_t t = reverse ? steps - 1 - i : i;
-      const std::int64_t rows = sizes[t], before = state[0].shape()[0];
-      for (std::size_t k = 0; k < state.size(); ++k) {
-        if (reverse && i == 0) state[k] = head(initial[k], rows);
-        if (reverse && i > 0 && rows > before) state[k] = cat({state[k], slice(initial[k], 0, before, rows)});
-        if (!reverse && rows < before) {
-          ended[k].push_back(slice(state[k], 0, rows, before));
-          state[k] = head(state[k], rows);
-        }
-      }
-      state = step(gates[t], state, weights);
-      outputs[t] = state[0];
-    }
-    const std::int64_t rows = state[0].shape()[0];
-    for (std::size_t k = 0; k < state.size(); ++k) {
-      std::vector<Tensor> parts{state[k]};
-      parts.insert(parts.end(), ended[k].rbegin(), ended[k].rend());
-      if (reverse && rows < batch) parts.push_back(slice(initial[k], 0, rows, batch));  // of length 0
-      if (parts.size() > 1) state[k] = cat(parts);
-    }
-    return {cat(outputs), state};
-  }
-};
 
 /// Places in the batch from the longest sequence to the shortest.
 std::vector<std::int64_t> longest_first(const Lengths& lengths) {
@@ -130,6 +62,7 @@ namespace detail {
 
 Recurrent::Recurrent(const RecurrentOptions& o)
     : name_(o.name),
+      cell_(o.cell),
       input_size_(o.input_size),
       hidden_size_(o.hidden_size),
       layers_(o.num_layers),
@@ -145,7 +78,7 @@ Recurrent::Recurrent(const RecurrentOptions& o)
         text(name_, ": proj_size ", o.proj_size, " is not from 0 to hidden_size ", o.hidden_size, " - 1"));
   if (!(o.dropout >= 0 && o.dropout <= 1))
     throw ConfigError(text(name_, ": dropout is ", o.dropout, "\n  help: choose a probability from 0 to 1"));
-  const std::int64_t rows = o.gates * o.hidden_size;
+  const std::int64_t rows = kernels::gates_of(o.cell) * o.hidden_size;
   for (std::int64_t l = 0; l < layers_; ++l)
     for (std::int64_t d = 0; d < directions_; ++d) {
       const std::int64_t width = l == 0 ? o.input_size : output_size_ * directions_;
@@ -176,14 +109,15 @@ void Recurrent::visit(const std::string& name, Visitor& v) {
   v.mode(mode_);
 }
 
-std::vector<Tensor> Recurrent::run(Step step, const Tensor& given, const std::vector<Tensor>& initial,
-                                   const Lengths& lengths, bool hidden_bias_inside) const {
+std::vector<Tensor> Recurrent::run(const Tensor& given, const std::vector<Tensor>& initial,
+                                   const Lengths& lengths) const {
   if ((given.dim() != 2 && given.dim() != 3) || given.shape()[given.dim() - 1] != input_size_)
     throw ShapeError(text(name_, ": x is ", given.shape(), "\n  help: pass (", batch_first_ ? "B, T" : "T, B", ", ",
                           input_size_, ") or (T, ", input_size_, ")"));
   const bool single = given.dim() == 2;
-  const Tensor x = single ? unsqueeze(given, 1) : batch_first_ ? transpose(given, 0, 1) : given;  // (T, B, in)
-  const std::int64_t steps = x.shape()[0], batch = x.shape()[1], slots = layers_ * directions_;
+  const Tensor x = single ? unsqueeze(given, batch_first_ ? 0 : 1) : given;  // (T, B, in), or (B, T, in)
+  const std::int64_t steps = x.shape()[batch_first_ ? 1 : 0], batch = x.shape()[batch_first_ ? 0 : 1],
+                     slots = layers_ * directions_;
 
   // (L * D, B, size) each; the state h first, then c
   std::vector<Tensor> states;
@@ -200,13 +134,16 @@ std::vector<Tensor> Recurrent::run(Step step, const Tensor& given, const std::ve
   }
 
   PackedSequence packed;
+  RecurrentSteps walk{.cell = cell_};
   Tensor back;  // from the order of lengths to the batch's own
   if (lengths.empty()) {
     packed.data = flatten(x, 0, 1);
-    packed.batch_sizes.assign(static_cast<std::size_t>(steps), batch);
+    walk.sizes.assign(static_cast<std::size_t>(steps), batch);
+    walk.batch_first = batch_first_;
   } else {
     check_lengths(name_, lengths, batch, steps);
-    packed = pack_padded_sequence(x, lengths);
+    packed = pack_padded_sequence(x, lengths, batch_first_);
+    walk.sizes = packed.batch_sizes;
     back = indices(inverse(packed.order));
     for (Tensor& s : states) s = index_select(s, 1, indices(packed.order));
   }
@@ -216,54 +153,59 @@ std::vector<Tensor> Recurrent::run(Step step, const Tensor& given, const std::ve
     std::vector<Tensor> outputs;
     for (std::int64_t d = 0; d < directions_; ++d) {
       const std::int64_t slot = l * directions_ + d;
-      std::vector<Tensor> from_state;
-      for (const Tensor& s : states) from_state.push_back(select(s, 0, slot));
-      auto [output, state] = Direction{weights_[static_cast<std::size_t>(slot)], d == 1, hidden_bias_inside,
-                                       packed.batch_sizes}(step, packed.data, from_state);
-      outputs.push_back(std::move(output));
-      for (std::size_t k = 0; k < state.size(); ++k) last[k].push_back(std::move(state[k]));
+      std::vector<Tensor> first;
+      for (const Tensor& s : states) first.push_back(select(s, 0, slot));
+      walk.reverse = d == 1;
+      std::vector<Tensor> results = recurrent(packed.data, first, weights_[static_cast<std::size_t>(slot)], walk);
+      outputs.push_back(std::move(results[0]));
+      for (std::size_t k = 0; k < last.size(); ++k) last[k].push_back(std::move(results[k + 1]));
     }
     packed.data = outputs.size() == 1 ? outputs[0] : cat(outputs, -1);
     if (l + 1 < layers_) packed.data = dropout(packed.data, dropout_, mode_.training);
   }
 
-  std::vector<Tensor> results{lengths.empty() ? reshape(packed.data, {steps, batch, output_size_ * directions_})
-                                              : pad_packed_sequence(packed, {.total_length = steps}).x};
+  std::vector<Tensor> results;
+  if (lengths.empty()) {
+    Shape shape = x.shape();
+    shape.back() = output_size_ * directions_;
+    results.push_back(reshape(packed.data, shape));
+  } else {
+    results.push_back(pad_packed_sequence(packed, {.batch_first = batch_first_, .total_length = steps}).x);
+  }
   for (const std::vector<Tensor>& each : last) {
     const Tensor state = stack(each);  // (L * D, B, size)
     results.push_back(back.defined() ? index_select(state, 1, back) : state);
   }
-  if (single)
-    for (Tensor& r : results) r = squeeze(r, 1);
-  else if (batch_first_)
-    results[0] = transpose(results[0], 0, 1);
+  if (single) {
+    results[0] = squeeze(results[0], batch_first_ ? 0 : 1);
+    for (std::size_t k = 1; k < results.size(); ++k) results[k] = squeeze(results[k], 1);
+  }
   return results;
 }
 
 }  // namespace detail
 
 RNN::RNN(const RNNOptions& o)
-    : Recurrent({"rnn", 1, o.input_size, o.hidden_size, o.num_layers, 0, o.bias, o.batch_first, o.bidirectional,
-                 o.dropout, o.dtype}),
-      nonlinearity_(o.nonlinearity) {}
+    : Recurrent({"rnn", cell_of(o.nonlinearity), o.input_size, o.hidden_size, o.num_layers, 0, o.bias, o.batch_first,
+                 o.bidirectional, o.dropout, o.dtype}) {}
 RecurrentResult RNN::operator()(const Tensor& x, const Tensor& h, const Lengths& lengths) const {
-  std::vector<Tensor> r = run(nonlinearity_ == Nonlinearity::tanh ? tanh_step : relu_step, x, {h}, lengths);
+  std::vector<Tensor> r = run(x, {h}, lengths);
   return {r[0], r[1]};
 }
 
 LSTM::LSTM(const LSTMOptions& o)
-    : Recurrent({"lstm", 4, o.input_size, o.hidden_size, o.num_layers, o.proj_size, o.bias, o.batch_first,
-                 o.bidirectional, o.dropout, o.dtype}) {}
+    : Recurrent({"lstm", RecurrentCell::lstm, o.input_size, o.hidden_size, o.num_layers, o.proj_size, o.bias,
+                 o.batch_first, o.bidirectional, o.dropout, o.dtype}) {}
 LSTMResult LSTM::operator()(const Tensor& x, const LSTMState& state, const Lengths& lengths) const {
-  std::vector<Tensor> r = run(lstm_step, x, {state.h, state.c}, lengths);
+  std::vector<Tensor> r = run(x, {state.h, state.c}, lengths);
   return {r[0], r[1], r[2]};
 }
 
 GRU::GRU(const GRUOptions& o)
-    : Recurrent({"gru", 3, o.input_size, o.hidden_size, o.num_layers, 0, o.bias, o.batch_first, o.bidirectional,
-                 o.dropout, o.dtype}) {}
+    : Recurrent({"gru", RecurrentCell::gru, o.input_size, o.hidden_size, o.num_layers, 0, o.bias, o.batch_first,
+                 o.bidirectional, o.dropout, o.dtype}) {}
 RecurrentResult GRU::operator()(const Tensor& x, const Tensor& h, const Lengths& lengths) const {
-  std::vector<Tensor> r = run(gru_step, x, {h}, lengths, true);
+  std::vector<Tensor> r = run(x, {h}, lengths);
   return {r[0], r[1]};
 }
 
@@ -271,11 +213,11 @@ namespace {
 
 /// Fills the members of a cell.
 template <class Cell>
-void make_cell(const char* name, Cell& cell, std::int64_t gates, const CellOptions& o) {
+void make_cell(const char* name, Cell& cell, RecurrentCell kind, const CellOptions& o) {
   if (o.input_size < 1 || o.hidden_size < 1)
     throw ConfigError(text(name, ": input_size ", o.input_size, ", hidden_size ", o.hidden_size,
                            "\n  help: choose 1 or more for each"));
-  const std::int64_t rows = gates * o.hidden_size;
+  const std::int64_t rows = kernels::gates_of(kind) * o.hidden_size;
   cell.weight_ih = weight({rows, o.input_size}, o.hidden_size, o.dtype);
   cell.weight_hh = weight({rows, o.hidden_size}, o.hidden_size, o.dtype);
   if (!o.bias) return;
@@ -284,38 +226,43 @@ void make_cell(const char* name, Cell& cell, std::int64_t gates, const CellOptio
 }
 
 /// One step of a cell, with or without a batch axis.
-template <class Cell, class Step>
-std::vector<Tensor> step_cell(const char* name, const Cell& cell, Step step, const Tensor& x, std::vector<Tensor> state,
-                              bool hidden_bias_inside) {
+template <class Cell>
+std::vector<Tensor> step_cell(const char* name, const Cell& cell, RecurrentCell kind, const Tensor& x,
+                              std::vector<Tensor> state) {
   const std::int64_t width = cell.weight_ih.shape()[1], hidden = cell.weight_hh.shape()[1];
   if ((x.dim() != 1 && x.dim() != 2) || x.shape()[x.dim() - 1] != width)
     throw ShapeError(text(name, ": x is ", x.shape(), "\n  help: pass (B, ", width, ") or (", width, ")"));
   Shape shape = x.shape();
   shape[x.dim() - 1] = hidden;
+  const bool single = x.dim() == 1;
   for (Tensor& s : state) {
     if (!s.defined()) s = zeros(shape, x.dtype());
     if (!(s.shape() == shape)) throw ShapeError(text(name, ": the state is ", s.shape(), ", not ", shape));
+    if (single) s = unsqueeze(s, 0);
   }
-  const RecurrentWeights w{cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh, Tensor()};
-  Tensor bias = w.input_bias;
-  if (bias.defined() && !hidden_bias_inside) bias = bias + w.hidden_bias;
-  return step(linear(x, w.input, bias), state, w);
+  std::vector<Tensor> next = recurrent_step(kind, single ? unsqueeze(x, 0) : x, state,
+                                            {cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh, Tensor()});
+  for (Tensor& s : next)
+    if (single) s = squeeze(s, 0);
+  return next;
 }
 
 }  // namespace
 
-RNNCell::RNNCell(const CellOptions& o) : nonlinearity(o.nonlinearity) { make_cell("rnn_cell", *this, 1, o); }
-Tensor RNNCell::operator()(const Tensor& x, const Tensor& h) const {
-  return step_cell("rnn_cell", *this, nonlinearity == Nonlinearity::tanh ? tanh_step : relu_step, x, {h}, false)[0];
+RNNCell::RNNCell(const CellOptions& o) : nonlinearity(o.nonlinearity) {
+  make_cell("rnn_cell", *this, cell_of(nonlinearity), o);
 }
-LSTMCell::LSTMCell(const CellOptions& o) { make_cell("lstm_cell", *this, 4, o); }
+Tensor RNNCell::operator()(const Tensor& x, const Tensor& h) const {
+  return step_cell("rnn_cell", *this, cell_of(nonlinearity), x, {h})[0];
+}
+LSTMCell::LSTMCell(const CellOptions& o) { make_cell("lstm_cell", *this, RecurrentCell::lstm, o); }
 LSTMState LSTMCell::operator()(const Tensor& x, const LSTMState& state) const {
-  std::vector<Tensor> r = step_cell("lstm_cell", *this, lstm_step, x, {state.h, state.c}, false);
+  std::vector<Tensor> r = step_cell("lstm_cell", *this, RecurrentCell::lstm, x, {state.h, state.c});
   return {r[0], r[1]};
 }
-GRUCell::GRUCell(const CellOptions& o) { make_cell("gru_cell", *this, 3, o); }
+GRUCell::GRUCell(const CellOptions& o) { make_cell("gru_cell", *this, RecurrentCell::gru, o); }
 Tensor GRUCell::operator()(const Tensor& x, const Tensor& h) const {
-  return step_cell("gru_cell", *this, gru_step, x, {h}, true)[0];
+  return step_cell("gru_cell", *this, RecurrentCell::gru, x, {h})[0];
 }
 
 PackedSequence pack_padded_sequence(const Tensor& given, const Lengths& lengths, bool batch_first) {

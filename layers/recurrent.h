@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include <weft/autograd/ops/recurrent.h>
 #include <weft/layers/module.h>
 
 /// Recurrent networks over sequences x (T, B, input_size), or (B, T, input_size) with batch_first, or (T, input_size)
@@ -27,14 +28,10 @@ struct LSTMResult {
 
 namespace detail {
 
-/// The weights of one direction of one layer; `projection` only in an LSTM with proj_size.
-struct RecurrentWeights {
-  Tensor input, hidden, input_bias, hidden_bias, projection;
-};
-
 struct RecurrentOptions {
   const char* name;
-  std::int64_t gates, input_size, hidden_size, num_layers, proj_size;
+  RecurrentCell cell;
+  std::int64_t input_size, hidden_size, num_layers, proj_size;
   bool bias, batch_first, bidirectional;
   double dropout;
   DType dtype;
@@ -47,15 +44,12 @@ class Recurrent {
 
  protected:
   explicit Recurrent(const RecurrentOptions& options);
-  /// One step of n rows: x W_ih^T + biases is given, h and c are the states before. Returns h or {h, c}.
-  using Step = std::vector<Tensor> (*)(const Tensor& gates, const std::vector<Tensor>& state,
-                                       const RecurrentWeights& weights);
-  /// Returns the output and the last states.
-  std::vector<Tensor> run(Step step, const Tensor& x, const std::vector<Tensor>& initial, const Lengths& lengths,
-                          bool hidden_bias_inside = false) const;
+  /// Returns the output and the last states; `initial`: h, or h and c, undefined where they begin at 0.
+  std::vector<Tensor> run(const Tensor& x, const std::vector<Tensor>& initial, const Lengths& lengths) const;
 
  private:
   std::string name_;
+  RecurrentCell cell_;
   std::int64_t input_size_, hidden_size_, layers_, directions_, output_size_;
   bool batch_first_;
   double dropout_;
@@ -85,9 +79,6 @@ class RNN : public detail::Recurrent {
   /// `h` begins at 0 where it is not given. Throws ShapeError for sizes that do not fit, ConfigError for a length
   /// outside [0, T].
   RecurrentResult operator()(const Tensor& x, const Tensor& h = Tensor(), const Lengths& lengths = {}) const;
-
- private:
-  Nonlinearity nonlinearity_;
 };
 
 struct LSTMOptions {

@@ -112,4 +112,7 @@ inline constexpr int binary_count = static_cast<int>(Binary::hardswish_grad) + 1
 enum class Reduce : std::uint8_t { sum, mean, prod, max, min, any, all, sum_of_squares };
 inline constexpr int reduce_count = static_cast<int>(Reduce::sum_of_squares) + 1;
 
+/// What a step of a recurrent network computes. The gates of an LSTM are i, f, g, o, those of a GRU r, z, n.
+enum class Cell : std::uint8_t { tanh, relu, lstm, gru };
+
 }  // namespace weft::kernels

@@ -46,6 +46,29 @@ inline constexpr std::int64_t gemm_depth = 256, gemm_columns = 1024, gemm_rows =
 inline constexpr std::int64_t gemm_scratch = gemm_depth * (gemm_columns + gemm_rows + 8 + 64);
 inline constexpr std::int64_t gemm_small_depth = 512;
 
+/// One step of `rows` sequences of a recurrent network, the units from `first` to `last` (first a multiple of
+/// `recurrent_units`). gates (rows, G, hidden), extra and h (rows, hidden) have their rows `stride` rows apart; before
+/// and c (rows, hidden) are dense.
+struct RecurrentStep {
+  Cell cell;
+  std::int64_t hidden, first, last, rows, stride;
+  const void *weight, *before;  ///< weight as recurrent_pack leaves it; h before the step
+  void *gates, *extra, *h,
+      *c;     ///< c changes in place. With keep: gates receives the activated gates, extra an LSTM's c
+  bool keep;  ///< before the step or a GRU's hidden share of n
+};
+/// The same step backwards. dh and dc (dense) hold the gradients of the states behind the step and receive those of the
+/// states in front of it, dh all but what comes through W_hh: that of `next_rows` rows of the step that was computed
+/// after this one is added first, from its `next`.
+struct RecurrentGrad {
+  Cell cell;
+  std::int64_t hidden, first, last, rows, stride, next_rows;
+  const void *weight, *next;                    ///< weight as recurrent_pack_grad leaves it
+  const void *dy, *gates, *extra, *before, *h;  ///< dy may be null
+  void *dh, *dc, *dgates, *dhidden;             ///< dhidden: of W_hh h + b_hh; dgates but for a GRU
+};
+inline constexpr std::int64_t recurrent_units = 32;
+
 struct KernelTable {
   using Int = std::int64_t;
 
@@ -114,6 +137,14 @@ struct KernelTable {
   // Without scratch memory (gemm_scratch elements, aligned to 64 bytes) k may be at most gemm_small_depth.
   void (*gemm[2])(void* c, Int ld_c, const void* a, Int row_a, Int column_a, const void* b, Int row_b, Int column_b,
                   Int m, Int n, Int k, const void* bias, void* scratch);
+
+  // ---- recurrent cells
+  /// W_hh (G * hidden, hidden) and b_hh (or null) as the steps read them: G * (hidden + 1) numbers for each unit,
+  /// rounded up to recurrent_units; for the gradient G * hidden.
+  void (*recurrent_pack[2])(void* to, const void* weight, const void* bias, Int gates, Int hidden);
+  void (*recurrent_pack_grad[2])(void* to, const void* weight, Int gates, Int hidden);
+  void (*recurrent_step[2])(const RecurrentStep& s);
+  void (*recurrent_grad[2])(const RecurrentGrad& s);
 
   // ---- compressed rows; rows of numbers are `heads` times `width` long, weights `heads` per entry
   /// y[i] = sum of weight[entry] * x[other] over the entries of rows first <= i < last; weight may be null (ones).
