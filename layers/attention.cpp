@@ -16,10 +16,10 @@ Tensor projection(std::int64_t rows, std::int64_t columns, DType dtype) {
   return w.set_requires_grad();
 }
 
-/// (B, T, heads * d) -> (B, heads, T, d)
-Tensor into_heads(const Tensor& x, std::int64_t heads) {
+/// (B, T, heads * d), or (T, B, heads * d) where axis 0 is time, -> (B, heads, T, d): a view
+Tensor into_heads(const Tensor& x, std::int64_t heads, int time) {
   const Shape& s = x.shape();
-  return transpose(reshape(x, {s[0], s[1], heads, s[2] / heads}), 1, 2);
+  return permute(reshape(x, {s[0], s[1], heads, s[2] / heads}), {1 - time, 2, time, 3});
 }
 
 /// A mask as numbers to add to the scores: -inf where looking is forbidden.
@@ -117,12 +117,11 @@ MultiheadAttentionResult MultiheadAttention::operator()(const Tensor& query, con
                           value.shape(), "\n  help: their features must be ", width, ", ", keys_in, " and ",
                           values_in));
   const bool single = query.dim() == 2;
-  const auto batched = [&](const Tensor& x) {  // (B, T, features)
-    return single ? unsqueeze(x, 0) : batch_first ? x : transpose(x, 0, 1);
-  };
+  const auto batched = [&](const Tensor& x) { return single ? unsqueeze(x, 0) : x; };
   const Tensor q_in = batched(query), k_in = batched(key), v_in = batched(value);
-  const std::int64_t batch = q_in.shape()[0], queries = q_in.shape()[1], keys = k_in.shape()[1];
-  if (k_in.shape()[0] != batch || v_in.shape()[0] != batch || v_in.shape()[1] != keys)
+  const int time = single || batch_first ? 1 : 0;  // the axis of positions; the batch is the other one
+  const std::int64_t batch = q_in.shape()[1 - time], queries = q_in.shape()[time], keys = k_in.shape()[time];
+  if (k_in.shape()[1 - time] != batch || v_in.shape()[1 - time] != batch || v_in.shape()[time] != keys)
     throw ShapeError(text("multihead_attention: query ", query.shape(), ", key ", key.shape(), ", value ",
                           value.shape(), " differ in their batches or positions"));
 
@@ -140,20 +139,23 @@ MultiheadAttentionResult MultiheadAttention::operator()(const Tensor& query, con
     v = linear(v_in, weights[2], biases[2]);
   }
   std::int64_t extra = 0;
-  const Shape one_more{batch, 1, width};
+  const Shape one_more = time == 1 ? Shape{batch, 1, width} : Shape{1, batch, width};
   if (bias_k.defined()) {
-    k = cat({k, expand(bias_k, one_more)}, 1);
-    v = cat({v, expand(bias_v, one_more)}, 1);
+    k = cat({k, expand(bias_k, one_more)}, time);
+    v = cat({v, expand(bias_v, one_more)}, time);
     ++extra;
   }
   if (add_zero_attn) {
-    k = cat({k, zeros(one_more, k.dtype())}, 1);
-    v = cat({v, zeros(one_more, v.dtype())}, 1);
+    k = cat({k, zeros(one_more, k.dtype())}, time);
+    v = cat({v, zeros(one_more, v.dtype())}, time);
     ++extra;
   }
-  q = into_heads(q, num_heads), k = into_heads(k, num_heads), v = into_heads(v, num_heads);
+  q = into_heads(q, num_heads, time), k = into_heads(k, num_heads, time), v = into_heads(v, num_heads, time);
 
-  const Tensor mask = joined(masks, batch, num_heads, queries, keys, extra, q.dtype());
+  // A mask that is causal and nothing else need not be written down.
+  const bool causal = wanted == AttentionWeights::none && masks.is_causal && !masks.attn_mask.defined() &&
+                      !masks.key_padding_mask.defined() && extra == 0;
+  const Tensor mask = causal ? Tensor() : joined(masks, batch, num_heads, queries, keys, extra, q.dtype());
   const double drop = mode.training ? dropout : 0;
   Tensor attended, weights;
   if (wanted != AttentionWeights::none) {
@@ -170,13 +172,12 @@ MultiheadAttentionResult MultiheadAttention::operator()(const Tensor& query, con
     if (wanted == AttentionWeights::mean) weights = mean(weights, 1);
     if (single) weights = squeeze(weights, 0);
   } else {
-    attended = scaled_dot_product_attention(q, k, v, {.mask = mask, .dropout = drop});
+    attended = scaled_dot_product_attention(q, k, v, {.mask = mask, .is_causal = causal, .dropout = drop});
   }
-  Tensor y = out_proj(reshape(transpose(attended, 1, 2), {batch, queries, width}));
-  if (single)
-    y = squeeze(y, 0);
-  else if (!batch_first)
-    y = transpose(y, 0, 1);
+  const Tensor side_by_side =
+      permute(attended, time == 1 ? std::vector<int>{0, 2, 1, 3} : std::vector<int>{2, 0, 1, 3});
+  Tensor y = out_proj(reshape(side_by_side, q_in.shape()));
+  if (single) y = squeeze(y, 0);
   return {y, weights};
 }
 

@@ -6,8 +6,10 @@
 #include <weft/autograd/ops/activation.h>
 #include <weft/autograd/ops/arithmetic.h>
 #include <weft/autograd/ops/comparison.h>
+#include <weft/autograd/ops/composed.h>
 #include <weft/autograd/ops/product.h>
 #include <weft/autograd/ops/shared.h>
+#include <weft/tensor/attention.h>
 
 namespace weft {
 namespace {
@@ -27,51 +29,138 @@ void check(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOpt
     throw ShapeError(text(op, ": q ", q.shape(), " and k ", k.shape(), " differ in their last axis"));
   if (k.shape()[k.dim() - 2] != v.shape()[v.dim() - 2])
     throw ShapeError(text(op, ": k ", k.shape(), " and v ", v.shape(), " differ in their number of positions"));
+  if (!(o.dropout >= 0 && o.dropout <= 1))
+    throw ConfigError(text(op, ": dropout is ", o.dropout, "\n  help: choose a probability from 0 to 1"));
   if (o.is_causal && o.mask.defined())
     throw ConfigError(text(op, ": both a mask and is_causal\n  help: put the causal part into the mask"));
   if (o.mask.defined() && o.mask.dtype() != DType::boolean && !is_floating(o.mask.dtype()))
     throw DtypeError(text(op, ": the mask is ", o.mask.dtype(), "\n  help: use bool or a floating type"));
 }
 
-/// Repeats each head of x (..., H, S, E) until there are `heads`.
-Tensor shared_among(const Tensor& x, std::int64_t heads) {
-  const int axis = x.dim() - 3;
-  const std::int64_t own = axis < 0 ? 0 : x.shape()[axis];
+/// How many heads x (..., H, S, E) has to serve `heads` of q.
+std::int64_t own_heads(const Tensor& x, std::int64_t heads) {
+  const std::int64_t own = x.dim() < 3 ? 0 : x.shape()[x.dim() - 3];
   if (own == 0 || heads % own != 0)
     throw ShapeError(text(op, ": ", heads, " heads of q cannot share ", own, " of ", x.shape()));
-  const Tensor y = unsqueeze(x, axis + 1);
-  Shape repeated = y.shape();
-  repeated[axis + 1] = heads / own;
-  return flatten(expand(y, repeated), axis, axis + 1);
+  return own;
+}
+
+/// What remains of the options once they are checked.
+struct Plan {
+  double scale, dropout;
+  bool causal;
+  Generator at;  ///< where dropout's numbers begin
+};
+
+/// The same made of operations, which hold all scores: can be differentiated as often as one likes.
+Tensor composed(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, const Plan& p) {
+  Tensor scores = matmul(q * p.scale, transpose(k, -2, -1));  // (..., T, S)
+  Tensor seen;
+  if (p.causal) {
+    const Tensor at = arange(0, static_cast<double>(scores.shape()[scores.dim() - 2])),
+                 place = arange(0, static_cast<double>(scores.shape().back()));
+    seen = ge(unsqueeze(at, 1), place);
+  } else if (mask.defined() && mask.dtype() == DType::boolean) {
+    seen = mask;
+  } else if (mask.defined()) {
+    seen = ne(detach(mask), -std::numeric_limits<double>::infinity());
+    scores = scores + to(where(seen, mask, detail::zero_of(mask)), scores.dtype());
+  }
+  Tensor weights = seen.defined() ? masked_softmax(scores, seen, -1) : softmax(scores, -1);
+  if (p.dropout > 0) {
+    Generator at = p.at;
+    weights = dropout(weights, p.dropout, true, at);
+  }
+  return matmul(weights, v);
+}
+
+/// Whether the tiled kernel computes this. The gradient of a mask is that of all scores; few queries have few scores
+/// and would leave most of a tile empty.
+bool tiled(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask) {
+  constexpr std::int64_t fewest_queries = 16;
+  return (q.dtype() == DType::float32 || q.dtype() == DType::float64) && !(mask.requires_grad() && grad_enabled()) &&
+         q.shape()[q.dim() - 2] >= fewest_queries && q.numel() > 0 && k.numel() > 0 && v.numel() > 0;
+}
+
+/// The tiled kernel on q, k and v with the same axes in front.
+Tensor fused(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, const Plan& p) {
+  const kernels::Attention a{
+      mask.defined() ? detach(mask) : mask, p.causal, p.scale, p.dropout, p.at.seed, p.at.offset};
+  return record(
+      {op,
+       {{"is_causal", p.causal},
+        {"scale", p.scale},
+        {"dropout", p.dropout},
+        {"seed", static_cast<std::int64_t>(p.at.seed)},
+        {"offset", static_cast<std::int64_t>(p.at.offset)}},
+       saves::inputs | saves::output},
+      {q, k, v, mask},
+      [&](const Inputs& in, Keep& keep) {
+        Tensor logsums;
+        const Tensor y = kernels::attention(in[0], in[1], in[2], a, logsums);
+        keep(logsums);
+        return y;
+      },
+      [a, p](const Saved& s, const Tensor& dy) {
+        if (grad_enabled())
+          return detail::composed_gradients(s, 4, {&dy, 1}, [&](const std::vector<Tensor>& in) {
+            return std::vector<Tensor>{composed(in[0], in[1], in[2], in[3], p)};
+          });
+        const kernels::AttentionGradients d = kernels::attention_grad(
+            dy, s.output(), s.kept(0), s.input(0), s.input(1), s.input(2), a, s.needs(0), s.needs(1) || s.needs(2));
+        return std::vector<Tensor>{d.q, d.k, d.v, Tensor()};
+      });
 }
 
 }  // namespace
 
-Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& key, const Tensor& value,
+Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, const Tensor& value,
                                     const AttentionOptions& o) {
-  check(q, key, value, o);
-  Tensor k = key, v = value;
-  if (o.grouped) {
-    if (q.dim() < 3) throw ShapeError(text(op, ": q ", q.shape(), " has no axis of heads"));
-    k = shared_among(key, q.shape()[q.dim() - 3]);
-    v = shared_among(value, q.shape()[q.dim() - 3]);
+  check(query, key, value, o);
+  Tensor q = query, k = key, v = value, mask = o.mask;
+  const int rank = q.dim();
+  if (o.grouped) {  // (..., heads, T, E) -> (..., own, heads / own, T, E)
+    if (rank < 3) throw ShapeError(text(op, ": q ", q.shape(), " has no axis of heads"));
+    const std::int64_t heads = q.shape()[rank - 3], own = own_heads(k, heads);
+    if (own_heads(v, heads) != own)
+      throw ShapeError(text(op, ": k ", k.shape(), " and v ", v.shape(), " differ in their heads"));
+    q = unflatten(q, -3, {own, heads / own});
+    k = unsqueeze(k, -3);
+    v = unsqueeze(v, -3);
+    if (mask.defined() && mask.dim() >= 3)
+      mask = mask.shape()[mask.dim() - 3] == 1 ? unsqueeze(mask, -3) : unflatten(mask, -3, {own, heads / own});
   }
-  const std::int64_t queries = q.shape()[q.dim() - 2], keys = k.shape()[k.dim() - 2], width = q.shape()[q.dim() - 1];
-  const double scale = o.scale != 0 ? o.scale : width > 0 ? 1 / std::sqrt(static_cast<double>(width)) : 1;
-  Tensor scores = matmul(q * scale, transpose(k, -2, -1));  // (..., T, S)
-  Tensor seen;
-  if (o.is_causal) {
-    const Tensor at = arange(0, static_cast<double>(queries)), place = arange(0, static_cast<double>(keys));
-    seen = ge(unsqueeze(at, 1), place);
-  } else if (o.mask.defined() && o.mask.dtype() == DType::boolean) {
-    seen = o.mask;
-  } else if (o.mask.defined()) {
-    seen = ne(detach(o.mask), -std::numeric_limits<double>::infinity());
-    scores = scores + to(where(seen, o.mask, detail::zero_of(o.mask)), scores.dtype());
+  const auto front = [](const Tensor& x) {
+    Shape s = x.shape();
+    s.erase(s.size() - 1);
+    s.erase(s.size() - 1);
+    return s;
+  };
+  const Shape batch = broadcast(op, broadcast(op, front(q), front(k)), front(v));
+  const auto with = [&](std::int64_t rows, std::int64_t columns) {
+    Shape s = batch;
+    s.push_back(rows);
+    s.push_back(columns);
+    return s;
+  };
+  const std::int64_t queries = q.shape()[q.dim() - 2], keys = k.shape()[k.dim() - 2], width = q.shape().back();
+  const Shape scores = with(queries, keys), masked = mask.defined() ? broadcast(op, scores, mask.shape()) : scores;
+  Plan p{o.scale != 0 ? o.scale
+         : width > 0  ? 1 / std::sqrt(static_cast<double>(width))
+                      : 1,
+         o.dropout,
+         o.is_causal,
+         {}};
+  if (p.dropout > 0) {
+    Generator& generator = o.generator ? *o.generator : default_generator();
+    p.at = generator;
+    generator.take(static_cast<std::uint64_t>(masked.product()));
   }
-  Tensor weights = seen.defined() ? masked_softmax(scores, seen, -1) : softmax(scores, -1);
-  if (o.dropout > 0) weights = dropout(weights, o.dropout, true, o.generator ? *o.generator : default_generator());
-  return matmul(weights, v);
+  const Tensor y = masked == scores && tiled(q, k, v, mask)
+                       ? fused(expand(q, with(queries, width)), expand(k, with(keys, width)),
+                               expand(v, with(keys, v.shape().back())), mask, p)
+                       : composed(q, k, v, mask, p);
+  return o.grouped ? flatten(y, -4, -3) : y;
 }
 
 }  // namespace weft

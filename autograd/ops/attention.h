@@ -14,8 +14,11 @@ struct AttentionOptions {
   Generator* generator = nullptr;  ///< of the dropout; null: this thread's own
 };
 /// softmax(scale q k^T + mask) v: q (..., T, E), k (..., S, E), v (..., S, V) -> (..., T, V); the axes in front
-/// broadcast. A query that may see no key gets 0. Throws ShapeError for shapes that do not fit, ConfigError for a
-/// causal mask beside another one. Vaswani et al. (2017); grouped: Ainslie et al. (2023).
+/// broadcast. A query that may see no key gets 0. Any strides are read as they lie, and the result's axes lie in memory
+/// in the order of q's: heads cut out of rows by views are joined by views. The T x S scores are held tile by tile,
+/// forwards and backwards (Dao et al. 2022), but for second derivatives and a mask that has a gradient itself. Throws
+/// ShapeError for shapes that do not fit, ConfigError for a causal mask beside another one or a dropout outside [0, 1].
+/// Vaswani et al. (2017); grouped: Ainslie et al. (2023).
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const AttentionOptions& options = {});
 

@@ -30,6 +30,7 @@ void WEFT_LEVELED(install_channels)(KernelTable&);
 void WEFT_LEVELED(install_windows)(KernelTable&);
 void WEFT_LEVELED(install_gemm)(KernelTable&);
 void WEFT_LEVELED(install_recurrent)(KernelTable&);
+void WEFT_LEVELED(install_attention)(KernelTable&);
 void WEFT_LEVELED(install_sparse)(KernelTable&);
 void WEFT_LEVELED(install_steps)(KernelTable&);
 void WEFT_LEVELED(install_random)(KernelTable&);

@@ -12,6 +12,7 @@ void WEFT_LEVELED(install)(KernelTable& t) {
   WEFT_LEVELED(install_windows)(t);
   WEFT_LEVELED(install_gemm)(t);
   WEFT_LEVELED(install_recurrent)(t);
+  WEFT_LEVELED(install_attention)(t);
   WEFT_LEVELED(install_sparse)(t);
   WEFT_LEVELED(install_steps)(t);
   WEFT_LEVELED(install_random)(t);

@@ -69,6 +69,24 @@ struct RecurrentGrad {
 };
 inline constexpr std::int64_t recurrent_units = 32;
 
+/// One head of attention: q (queries, width), k (keys, width), v (keys, values), rows dense and so far apart.
+struct AttentionHead {
+  const void *q, *k, *v;
+  const void* mask;  ///< null, or bool, or numbers to add; the same steps apart along queries and keys
+  std::int64_t row_q, row_k, row_v, mask_row, mask_column, queries, keys, width, values;
+  bool mask_numbers, causal;
+  double scale, dropout;
+  std::uint64_t seed, offset;  ///< of the head's first score; the weights are kept by `bernoulli`
+  void (*bernoulli)(float* y, std::int64_t n, double probability, std::uint64_t seed, std::uint64_t offset);
+};
+/// Its gradients; dq, or dk and dv, may be null.
+struct AttentionGrad {
+  const void *dy, *y, *logsums;
+  void *dq, *dk, *dv;
+  std::int64_t row_dy, row_y, row_dq, row_dk, row_dv;
+};
+inline constexpr std::int64_t attention_queries = 96, attention_keys = 256;  ///< of a block
+
 struct KernelTable {
   using Int = std::int64_t;
 
@@ -145,6 +163,14 @@ struct KernelTable {
   void (*recurrent_pack_grad[2])(void* to, const void* weight, Int gates, Int hidden);
   void (*recurrent_step[2])(const RecurrentStep& s);
   void (*recurrent_grad[2])(const RecurrentGrad& s);
+
+  // ---- attention over blocks of attention_queries and attention_keys; scratch is aligned to 64 bytes
+  Int (*attention_scratch[2])(const AttentionHead& h);  ///< how many elements
+  /// y (queries, values) and the logarithms of the rows' sums, for the blocks first <= i < last of queries.
+  void (*attention[2])(void* y, Int row_y, void* logsums, const AttentionHead& h, Int first, Int last, void* scratch);
+  /// The share that these blocks of queries and keys have in dq of these queries and in dk and dv of these keys.
+  void (*attention_grad[2])(const AttentionGrad& g, const AttentionHead& h, Int first_query, Int last_query,
+                            Int first_key, Int last_key, void* scratch);
 
   // ---- compressed rows; rows of numbers are `heads` times `width` long, weights `heads` per entry
   /// y[i] = sum of weight[entry] * x[other] over the entries of rows first <= i < last; weight may be null (ones).

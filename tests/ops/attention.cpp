@@ -66,7 +66,9 @@ const Family attentions{
                        "x(3, 4), x(5, 4), x(5, 2), x(3, 5)",
                        "x(2, 2), x(3, 2), x(3, 2), tensor([[-inf, 0, 1], [-inf, -inf, -inf]])",
                        "x(2, 2), x(2, 2), x(2, 2), tensor([[1, 0], [0, 0]], 'bool')", "x(0, 4), x(5, 4), x(5, 2)",
-                       "x(3, 4), x(0, 4), x(0, 2)", "x(2, 0, 4), x(2, 5, 4), x(2, 5, 2)"},
+                       "x(3, 4), x(0, 4), x(0, 2)", "x(2, 0, 4), x(2, 5, 4), x(2, 5, 2)", "x(17, 3), x(5, 3), x(5, 2)",
+                       "x(2, 17, 3), x(2, 20, 3), x(2, 20, 2), is_causal=True",
+                       "x(17, 3), x(5, 3), x(5, 2), mask(17, 5), scale=2", "x(17, 3), x(5, 3), x(5, 2), x(17, 5)"},
            .reference = attended,
            .errors =
                {{"x(4), x(5, 4), x(5, 2)",
@@ -86,16 +88,19 @@ const Family attentions{
                 {"index(3, 4), x(5, 4), x(5, 2)",
                  "DtypeError: scaled_dot_product_attention: q is int64, k float64, v float64\n  help: give all three "
                  "one floating type"}}},
-    Record{.name = "scaled_dot_product_attention/heads",
-           .weft = "scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, "
-                   "scale=None, enable_gqa=False)",
-           .call =
-               [](const Args& a) {
-                 return scaled_dot_product_attention(a.tensor("query"), a.tensor("key"), a.tensor("value"), options(a));
-               },
-           .samples = {"x(2, 4, 3, 2), x(2, 2, 5, 2), x(2, 2, 5, 3), enable_gqa=True",
-                       "x(2, 4, 3, 2), x(4, 5, 2), x(2, 4, 5, 3)",
-                       "x(2, 2, 3, 2), x(2, 2, 3, 2), x(2, 2, 3, 2), mask(3, 3)"}},
+    Record{
+        .name = "scaled_dot_product_attention/heads",
+        .weft = "scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, "
+                "scale=None, enable_gqa=False)",
+        .call =
+            [](const Args& a) {
+              return scaled_dot_product_attention(a.tensor("query"), a.tensor("key"), a.tensor("value"), options(a));
+            },
+        .samples = {"x(2, 4, 3, 2), x(2, 2, 5, 2), x(2, 2, 5, 3), enable_gqa=True",
+                    "x(2, 4, 3, 2), x(4, 5, 2), x(2, 4, 5, 3)",
+                    "x(2, 2, 3, 2), x(2, 2, 3, 2), x(2, 2, 3, 2), mask(3, 3)",
+                    "x(1, 4, 17, 2), x(1, 2, 5, 2), x(1, 2, 5, 3), enable_gqa=True",
+                    "x(2, 1, 17, 2), x(2, 5, 2), x(5, 3), mask(5)", "x(16, 2), x(2, 2), x(2, 2), tensor([[-inf, 0]])"}},
 };
 
 }  // namespace
