@@ -136,6 +136,28 @@ class Loop {
   DType types_[most];
 };
 
+/// From so many bytes on a result would only drive out of the caches what is still wanted there: it is written past
+/// them, by way of a buffer in the first-level cache. Saves reading what is about to be overwritten, too.
+constexpr Int streaming_bytes = Int{32} << 20;
+
+/// Calls write(to, first, count) for `rows` rows of y, which lie `row_bytes` apart: once, or in parts that are
+/// streamed.
+template <class Write>
+void write_rows(char* y, Int rows, Int row_bytes, bool streams, Write&& write) {
+  constexpr Int room = 16384;
+  if (!streams || row_bytes > room) {
+    write(y, Int{0}, rows);
+    return;
+  }
+  alignas(64) char buffer[static_cast<std::size_t>(room)];
+  const Int some = room / row_bytes;
+  for (Int first = 0; first < rows; first += some) {
+    const Int count = rows - first < some ? rows - first : some;
+    write(static_cast<char*>(buffer), first, count);
+    table().stream(y + first * row_bytes, buffer, count * row_bytes);
+  }
+}
+
 /// How a kernel uses an operand.
 enum class Use : std::uint8_t { read, write, change };
 
@@ -158,7 +180,17 @@ void run_dense(const Loop& loop, const DType* wanted, const Use* uses, Int small
   if (all_direct) {
     Int steps[Loop::most];
     for (int k = 0; k < count; ++k) steps[k] = repeated[k] ? 0 : 1;
-    loop.run(smallest, [&](char* const* at, Int n) { kernel(at, static_cast<const Int*>(steps), n); });
+    const Int item = item_size(loop.dtype(0));
+    // Where arithmetic is the limit (such loops are spread sooner), the way through the buffer only costs.
+    const bool streams = uses[0] == Use::write && smallest >= 2 * grain && loop.elements() * item >= streaming_bytes;
+    loop.run(smallest, [&](char* const* at, Int n) {
+      write_rows(at[0], n, item, streams, [&](char* to, Int first, Int some) {
+        char* p[Loop::most];
+        for (int k = 1; k < count; ++k) p[k] = at[k] + first * loop.inner_step(k);
+        p[0] = to;
+        kernel(static_cast<char* const*>(p), static_cast<const Int*>(steps), some);
+      });
+    });
     return;
   }
   const KernelTable& t = table();

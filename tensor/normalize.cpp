@@ -54,10 +54,14 @@ Tensor layer_norm(const Tensor& x, int axes_count, const Tensor& weight, const T
   if (x.numel() > 0) {
     const auto kernel = table().layer_norm[slot(compute_of(type))];
     const Int item = item_size(type);
+    const Int row_bytes = r.length * item;
+    const bool streams = y.numel() * item >= streaming_bytes;
     parallel_for(r.count, grain / r.length + 1, [&](Int begin, Int end) {
-      const Int at = begin * r.length * item;
-      kernel(bytes(y) + at, bytes(mean) + begin * item, bytes(rstd) + begin * item, bytes(in) + at, bytes_or_null(w),
-             bytes_or_null(b), end - begin, r.length, eps);
+      write_rows(bytes(y) + begin * row_bytes, end - begin, row_bytes, streams, [&](char* to, Int first, Int count) {
+        const Int row = begin + first;
+        kernel(to, bytes(mean) + row * item, bytes(rstd) + row * item, bytes(in) + row * row_bytes, bytes_or_null(w),
+               bytes_or_null(b), count, r.length, eps);
+      });
     });
   }
   return cast(y, x.dtype());

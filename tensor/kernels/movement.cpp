@@ -1,5 +1,9 @@
 #include <weft/tensor/kernels/tile.h>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 namespace weft::kernels {
 namespace {
 
@@ -109,6 +113,32 @@ void transpose(void* y, Int ld_y, const void* x, Int ld_x, Int rows, Int columns
     for (Int i = j < whole_columns ? whole_rows : 0; i < rows; ++i) out[j * ld_y + i] = in[i * ld_x + j];
 }
 
+/// What is not aligned, or lacks such instructions, is an ordinary copy.
+void stream(void* y, const void* x, Int bytes) {
+  char* to = static_cast<char*>(y);
+  const char* from = static_cast<const char*>(x);
+  Int i = 0;
+#if defined(__SSE2__)
+  if (reinterpret_cast<std::uintptr_t>(to) % 64 == 0) {
+    for (; i + 64 <= bytes; i += 64) {
+#if defined(__AVX512F__)
+      _mm512_stream_si512(reinterpret_cast<__m512i*>(to + i), _mm512_load_si512(from + i));
+#elif defined(__AVX__)
+      for (Int j = i; j < i + 64; j += 32)
+        _mm256_stream_si256(reinterpret_cast<__m256i*>(to + j),
+                            _mm256_load_si256(reinterpret_cast<const __m256i*>(from + j)));
+#else
+      for (Int j = i; j < i + 64; j += 16)
+        _mm_stream_si128(reinterpret_cast<__m128i*>(to + j),
+                         _mm_load_si128(reinterpret_cast<const __m128i*>(from + j)));
+#endif
+    }
+    _mm_sfence();  // such stores may otherwise be seen after later ones
+  }
+#endif
+  __builtin_memcpy(to + i, from + i, static_cast<std::size_t>(bytes - i));
+}
+
 template <class Y>
 void install_to(KernelTable& t, DType y) {
   auto& row = t.convert[static_cast<int>(y)];
@@ -133,6 +163,7 @@ void WEFT_LEVELED(install_movement)(KernelTable& t) {
   install_to<Half>(t, DType::bfloat16);
   install_to<float>(t, DType::float32);
   install_to<double>(t, DType::float64);
+  t.stream = stream;
   t.where[0] = where<std::uint8_t>;
   t.where[1] = where<std::uint16_t>;
   t.where[2] = where<std::uint32_t>;

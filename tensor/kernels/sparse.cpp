@@ -22,7 +22,7 @@ WEFT_INLINE void weighted_sum(T* y, const T* x, Int row_step, const T* w, Int en
                               Int begin, Int end, [[maybe_unused]] Int part) {
   constexpr int n = count ? count : 1;
   constexpr Int lanes = Vector<T>::lanes;
-  V<T> sums[n] = {};
+  V<T> sums[static_cast<unsigned>(n)] = {};
   for (Int p = begin; p < end; ++p) {
     const T* from = x + r.others[p] * row_step;
     V<T> factor = {};

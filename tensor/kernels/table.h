@@ -100,6 +100,8 @@ struct KernelTable {
   /// Chosen by log2 of the element size; any steps (in elements).
   void (*where[4])(void* y, Int step_y, const void* c, Int step_c, const void* a, Int step_a, const void* b, Int step_b,
                    Int n);
+  /// y = x, past the caches; x is aligned to 64 bytes.
+  void (*stream)(void* y, const void* x, Int bytes);
   /// Chosen by the DTypes of y and x; any steps.
   void (*convert[8][8])(void* y, Int step_y, const void* x, Int step_x, Int n);
   /// y[j * ld_y + i] = x[i * ld_x + j] for i < rows, j < columns; chosen by log2 of the element size.
