@@ -284,3 +284,30 @@ TEST_CASE("kernels: elementwise errors say what and where") {
   CHECK(starts(message<ShapeError>([&] { kernels::accumulate(tensor({1}), tensor({1, 2})); }), "accumulate: "));
   CHECK(starts(message<ConfigError>([&] { kernels::set_level("v9"); }), "set_level: \"v9\" is not available"));
 }
+
+TEST_CASE("kernels: results that are written past the caches are those of their parts") {
+  // Rows of an odd length, more than 32 MiB in all.
+  const Int rows = 8200, columns = 1031;
+  const Tensor x = randn({rows, columns}), row = randn({columns}), scale = ones({columns});
+  const auto part = [&](const Tensor& all, Int from) {
+    return view_as(all, {3, columns}, {columns, 1}, from * columns);
+  };
+  each_level([&] {
+    Tensor mean, rstd;
+    const Tensor larger = kernels::unary(Unary::relu, x), sum = kernels::binary(Binary::add, x, row),
+                 twice = kernels::binary(Binary::mul, x, 2.0),
+                 normal = kernels::layer_norm(x, 1, scale, row, 1e-5, mean, rstd);
+    for (const Int from : {Int{0}, Int{7}, Int{4099}, rows - 3}) {
+      const Tensor few = part(x, from);
+      CHECK(values(part(larger, from)) == values(kernels::unary(Unary::relu, few)));
+      CHECK(values(part(sum, from)) == values(kernels::binary(Binary::add, few, row)));
+      CHECK(values(part(twice, from)) == values(kernels::binary(Binary::mul, few, 2.0)));
+      Tensor m, r;
+      CHECK(values(part(normal, from)) == values(kernels::layer_norm(few, 1, scale, row, 1e-5, m, r)));
+    }
+    Int wrong = 0;
+    const auto in = to_vector<float>(x), out = to_vector<float>(larger);
+    for (std::size_t i = 0; i < in.size(); ++i) wrong += out[i] != (in[i] > 0 ? in[i] : 0);
+    CHECK(wrong == 0);
+  });
+}
