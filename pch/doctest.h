@@ -1,4 +1,3 @@
-#pragma once
 // As tests.h, with the test framework.
 #include "tests.h"
 

@@ -1,4 +1,3 @@
-#pragma once
 // As standard.h, for the targets most of whose files read or write JSON.
 #include "standard.h"
 

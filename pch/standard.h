@@ -1,4 +1,3 @@
-#pragma once
 // Read once per target instead of once per file: a third of the time that a clean build takes. Sources include what
 // they use all the same (-Db_pch=false builds without this).
 #include <algorithm>

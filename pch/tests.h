@@ -1,4 +1,3 @@
-#pragma once
 // As standard.h, for tests: with what nearly all of them include.
 #include "standard.h"
 
