@@ -146,7 +146,7 @@ Tensor round(const Tensor& x, int decimals) {
       [decimals](const Inputs& in) {
         if (decimals == 0 || !is_floating(in[0].dtype())) return kernels::unary(Unary::round, in[0]);
         // A negative power of ten is not exact, so it is divided by its reciprocal.
-        const double unit = std::pow(10.0, std::abs(decimals));
+        const double unit = std::pow(10.0, std::abs(static_cast<double>(decimals)));
         const auto into = decimals > 0 ? Binary::mul : Binary::div, back = decimals > 0 ? Binary::div : Binary::mul;
         return kernels::binary(back, kernels::unary(Unary::round, kernels::binary(into, in[0], unit)), unit);
       },
