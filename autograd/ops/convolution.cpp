@@ -95,7 +95,10 @@ Operands operands(const char* op, int axes, const Tensor& input, const Tensor& w
                           axes == 1 ? "axis" : "axes"));
   if (weight.dim() != axes + 2)
     throw ShapeError(text(op, ": weight ", weight.shape(), " does not have ", axes + 2, " axes"));
-  if (groups < 1) throw ConfigError(text(op, ": ", groups, " groups\n  help: choose at least 1"));
+  constexpr std::int64_t most_groups = std::int64_t{1} << 30;
+  if (groups < 1 || groups > most_groups)
+    throw ConfigError(text(op, ": ", groups, " groups\n  help: choose at least 1",
+                           groups > most_groups ? " and no more than there are channels" : ""));
   const bool single = input.dim() == axes + 1;
   DType type = promote(input.dtype(), weight.dtype());
   if (bias.defined()) type = promote(type, bias.dtype());

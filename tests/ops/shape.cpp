@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "record.h"
 
@@ -222,7 +223,10 @@ const Family views{
            .call =
                [](const Args& a) {
                  const std::int64_t start = a.integer("start");
-                 return slice(a.tensor("input"), a.axis("dim"), start, start + a.integer("length"));
+                 std::int64_t end = 0;
+                 if (__builtin_add_overflow(start, a.integer("length"), &end))
+                   end = std::numeric_limits<std::int64_t>::max();
+                 return slice(a.tensor("input"), a.axis("dim"), start, end);
                },
            .samples = {"x(5, 3), 0, 1, 3", "x(3, 5), -1, 2, 2", "x(3, 5), 1, 0, 0", "x(0, 3), 1, 1, 2"},
            .types = {DType::bfloat16, DType::int64},
