@@ -107,7 +107,7 @@ void sparse_max(void* result, const void* numbers, const SparseRows& r, Int firs
       for (Int p = begin; p < end; ++p) {
         const T* from = x + r.others[p] * width + j;
         const V<T> v = part == lanes ? load(from) : load_some<V<T>>(from, part);
-        best = p == begin ? v : ((v > best) | (v != v) ? v : best);  // NaN stays: nothing is larger
+        best = p == begin ? v : (((v > best) | (v != v)) ? v : best);  // NaN stays: nothing is larger
       }
       if (part == lanes)
         store(y + j, best);
