@@ -163,7 +163,9 @@ TEST_CASE("kernels: float64 functions and the rest of the table") {
   };
   each_level([&] {
     for (const DType type : {DType::float32, DType::float64})
-      for (const auto& [op, exact] : list) {
+      for (const auto& each : list) {
+        const auto& op = each.first;
+        const auto& exact = each.second;
         CAPTURE(static_cast<int>(op));
         std::vector<double> x;
         for (int i = -40; i <= 40; ++i) x.push_back(i / 41.0);

@@ -80,12 +80,15 @@ TEST_CASE("kernels: matmul of vectors and of batches that broadcast") {
     CHECK(kernels::matmul(v, m).shape() == Shape{4});
     CHECK(kernels::matmul(view_as(m, {4, 3}, {1, 4}), v).shape() == Shape{4});
     check_near(values(kernels::matmul(view_as(m, {4, 3}, {1, 4}), v)), values(kernels::matmul(v, m)));
-    for (const auto& [sa, sb, batch] : std::vector<std::tuple<Shape, Shape, Shape>>{{{5, 2, 3}, {5, 3, 4}, {5}},
-                                                                                    {{2, 1, 6, 3}, {7, 3, 4}, {2, 7}},
-                                                                                    {{6, 3}, {4, 3, 5}, {4}},
-                                                                                    {{4, 2, 6, 3}, {3, 5}, {4, 2}},
-                                                                                    {{3, 40, 50}, {3, 50, 60}, {3}},
-                                                                                    {{0, 2, 3}, {3, 4}, {0}}}) {
+    for (const auto& shapes : std::vector<std::tuple<Shape, Shape, Shape>>{{{5, 2, 3}, {5, 3, 4}, {5}},
+                                                                           {{2, 1, 6, 3}, {7, 3, 4}, {2, 7}},
+                                                                           {{6, 3}, {4, 3, 5}, {4}},
+                                                                           {{4, 2, 6, 3}, {3, 5}, {4, 2}},
+                                                                           {{3, 40, 50}, {3, 50, 60}, {3}},
+                                                                           {{0, 2, 3}, {3, 4}, {0}}}) {
+      const auto& sa = std::get<0>(shapes);
+      const auto& sb = std::get<1>(shapes);
+      const auto& batch = std::get<2>(shapes);
       const Tensor a = sample(sa, DType::float32, 1), b = sample(sb, DType::float32, 2);
       CAPTURE(text(sa, sb));
       for (const Tensor& left : layouts(a))
@@ -162,7 +165,8 @@ TEST_CASE("kernels: the library's reference product, which is slow, is never use
   const Int sizes[][3] = {{64, 784, 512},   {512, 512, 512},  {128, 784, 400},   {3200, 64, 1024},
                           {32, 256, 1024},  {2048, 256, 768}, {2048, 256, 1024}, {1024, 768, 3072},
                           {2708, 1433, 64}, {2708, 64, 7},    {128, 400, 120},   {1024, 1024, 1024}};
-  for (const auto& [rows, in, out] : sizes) {
+  for (const auto& size : sizes) {
+    const Int rows = size[0], in = size[1], out = size[2];
     CAPTURE(rows);
     CAPTURE(in);
     CAPTURE(out);

@@ -48,7 +48,7 @@ void step(Model& model, optim::Adam& optimizer, const Tensor& x, const Tensor& y
 /// The parameters after some steps of training, by numbers of their own.
 template <class Model>
 std::vector<float> trained(std::uint64_t seed, const Shape& input) {
-  Generator g(seed);
+  Generator g{seed};
   Model model;
   for (auto& [name, p] : state(model))
     if (p.dtype() == DType::float32) kernels::copy_into(p, rand(p.shape(), 0, 0.3, DType::float32, g));
@@ -67,7 +67,7 @@ TEST_CASE("memory: a thousand steps with sequences of any length need no more th
   manual_seed(1);
   Reader model;
   optim::Adam optimizer(parameters(model), {.lr = 1e-3});
-  Generator g(2);
+  Generator g{2};
   MemoryStatistics middle;
   for (int i = 0; i < 1000; ++i) {
     if (i == 300) middle = memory_statistics();
