@@ -96,6 +96,9 @@ ResNet<axes>::ResNet(const ResNetOptions& o)
 
 template <int axes>
 Tensor ResNet<axes>::operator()(const Tensor& x) const {
+  if (x.dim() != axes + 2)
+    throw ShapeError(text("ResNet: x ", x.shape(), " does not have ", axes + 2, " axes\n  help: pass (N, ",
+                          conv1.weight.shape()[1], ", ", axes == 2 ? "height, width)" : "depth, height, width)"));
   Tensor y = relu(bn1(conv1(x)));
   if (stem == ResNetStem::imagenet) {
     const MaxPoolOptions halve{.stride = 2, .padding = 1};

@@ -39,9 +39,11 @@ void check(const char* op, const Tensor& x, const States& states, const Recurren
         states[k].shape()[1] != (k == 0 ? width : units))
       throw ShapeError(text(op, ": the state ", k == 0 ? "h" : "c", " is ", states[k].shape(), ", not (rows, ",
                             k == 0 ? width : units, ")"));
+  if (!is_floating(x.dtype()))
+    throw DtypeError(text(op, ": x is ", x.dtype(), "\n  help: convert it with to(x, DType::float32)"));
   for (const Tensor* each :
        {&states[0], &states.back(), &w.input, &w.hidden, &w.input_bias, &w.hidden_bias, &w.projection})
-    if (each->defined() && (each->dtype() != x.dtype() || !is_floating(x.dtype())))
+    if (each->defined() && each->dtype() != x.dtype())
       throw DtypeError(text(op, ": x is ", x.dtype(), ", a weight or state ", each->dtype(),
                             "\n  help: give all of them one floating type"));
 }

@@ -302,6 +302,9 @@ TEST_CASE("recurrent: errors") {
   const LSTM lstm({.input_size = 3, .hidden_size = 4});
   const Tensor x = zeros({5, 2, 3});
   CHECK(error_of([&] {
+          lstm(zeros({5, 2, 3}, DType::int64));
+        }) == "DtypeError: recurrent: x is int64\n  help: convert it with to(x, DType::float32)");
+  CHECK(error_of([&] {
           lstm(zeros({5, 2, 4}));
         }) == "ShapeError: lstm: x is [5, 2, 4]\n  help: pass (T, B, 3) or (T, 3)");
   CHECK(error_of([&] {

@@ -67,6 +67,9 @@ TEST_CASE("ResNet: errors") {
       error_of([] { ResNet2d({.in_channels = 0}); }) ==
       "ConfigError: ResNet: in_channels 0, width 64, num_classes 1000\n  help: choose 1 or more; num_classes 0 leaves "
       "out the last layer");
+  CHECK(error_of([] {
+          ResNet3d({.num_classes = 0, .blocks = {1, 1, 1, 1}, .width = 2})(randn({2, 3, 8, 8}));
+        }) == "ShapeError: ResNet: x [2, 3, 8, 8] does not have 5 axes\n  help: pass (N, 3, depth, height, width)");
   CHECK(error_of([] { SqueezeExcitation(4, 5); }) ==
         "ConfigError: SqueezeExcitation: reduction 5 is not from 1 to 4 channels");
   CHECK(error_of([] {
