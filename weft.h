@@ -32,6 +32,8 @@
 #include <weft/optim/gradients.h>
 #include <weft/optim/optimizer.h>
 #include <weft/optim/schedule.h>
+#include <weft/show/plot.h>
+#include <weft/show/terminal.h>
 #include <weft/tensor/allocator.h>
 #include <weft/tensor/create.h>
 #include <weft/tensor/parallel.h>

@@ -10,17 +10,19 @@
 #include <nlohmann/json.hpp>
 
 #include <weft/data/file.h>
+#include <weft/show/terminal.h>
 #include <weft/study/checksum.h>
 #include <weft/study/compare.h>
 #include <weft/study/interrupt.h>
 #include <weft/study/network.h>
 #include <weft/study/output.h>
 #include <weft/study/report.h>
-#include <weft/study/terminal.h>
 #include <weft/study/version.h>
 #include <weft/tensor/parallel.h>
 
 namespace weft::study {
+using namespace show;
+
 namespace {
 
 using Json = nlohmann::ordered_json;

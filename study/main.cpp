@@ -11,10 +11,10 @@
 // The one place that includes it: it costs seconds to compile.
 #include <CLI/CLI.hpp>
 
+#include <weft/show/terminal.h>
 #include <weft/study/commands.h>
 #include <weft/study/config.h>
 #include <weft/study/interrupt.h>
-#include <weft/study/terminal.h>
 #include <weft/study/version.h>
 #include <weft/tensor/names.h>
 
@@ -26,7 +26,7 @@ constexpr int user_error = 2;
 constexpr int interrupted = 130;
 
 int complain(const std::string& message, int status) {
-  const auto style = weft::study::Style::of(stderr);
+  const auto style = weft::show::Style::of(stderr);
   std::fprintf(stderr, "%s %s\n", style.red("error:").c_str(), message.c_str());
   return status;
 }

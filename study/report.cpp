@@ -4,9 +4,11 @@
 #include <cmath>
 #include <map>
 
-#include <weft/study/terminal.h>
+#include <weft/show/terminal.h>
 
 namespace weft::study {
+using namespace show;
+
 namespace {
 
 std::string escape(const std::string& s) {

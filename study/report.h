@@ -1,18 +1,17 @@
 #pragma once
 #include <string>
 
+#include <weft/show/terminal.h>
 #include <weft/study/compare.h>
 
 namespace weft::study {
-
-struct Style;
 
 /// One page of HTML that needs nothing else: the table with its intervals drawn, learning curves, weights per
 /// modality by class, the splits, version and seed. Reads well on a phone and to a screen reader.
 std::string html_report(const Run& run, const Findings& findings);
 
 /// The table that `weft compare` prints.
-std::string text_report(const Run& run, const Findings& findings, const Style& style);
+std::string text_report(const Run& run, const Findings& findings, const show::Style& style);
 
 /// Whether a method learns its weights: those of one modality alone, or equal or given ones, say nothing.
 bool learns_weights(const Summary& row);

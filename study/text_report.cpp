@@ -3,10 +3,11 @@
 #include <cmath>
 #include <map>
 
+#include <weft/show/terminal.h>
 #include <weft/study/report.h>
-#include <weft/study/terminal.h>
 
 namespace weft::study {
+using namespace show;
 
 std::string metric_title(const std::string& name) {
   static const std::map<std::string, std::string> titles = {{"roc_auc", "ROC AUC"},

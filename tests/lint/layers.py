@@ -21,10 +21,12 @@ ARROWS = {
     'fusion': ['layers', 'data', 'autograd', 'tensor'],
     'optim': ['layers', 'autograd', 'tensor'],
     'deploy': ['layers', 'autograd', 'tensor'],
+    'show': ['tensor'],
     'distributed': ['optim', 'layers', 'autograd', 'tensor'],
-    'study': ['distributed', 'deploy', 'optim', 'fusion', 'data', 'layers', 'autograd', 'tensor'],
+    'study': ['show', 'distributed', 'deploy', 'optim', 'fusion', 'data', 'layers', 'autograd', 'tensor'],
 }
-LIBRARY = [room for room in ARROWS if room != 'study']
+# show prints, on the stream that it is given.
+LIBRARY = [room for room in ARROWS if room not in ('study', 'show')]
 # These see public headers: all of the above but the inside of tensor/.
 GUESTS = ['tests', 'bench', 'examples', 'docs', 'pch']
 PUBLIC = [room for room in ARROWS if room not in ('tensor/kernels', 'tensor/onednn')]

@@ -7,13 +7,14 @@
 #include <unistd.h>
 
 #include <weft/data/file.h>
+#include <weft/show/terminal.h>
 #include <weft/study/compare.h>
 #include <weft/study/interrupt.h>
 #include <weft/study/output.h>
 #include <weft/study/report.h>
-#include <weft/study/terminal.h>
 
 using namespace weft;
+using namespace weft::show;
 using namespace weft::study;
 
 namespace {

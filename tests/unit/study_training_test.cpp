@@ -8,14 +8,15 @@
 
 #include <weft/data/file.h>
 #include <weft/layers/serialize.h>
+#include <weft/show/terminal.h>
 #include <weft/study/compare.h>
 #include <weft/study/interrupt.h>
 #include <weft/study/network.h>
 #include <weft/study/report.h>
-#include <weft/study/terminal.h>
 #include <weft/tensor/parallel.h>
 
 using namespace weft;
+using namespace weft::show;
 using namespace weft::study;
 
 namespace {

@@ -1,4 +1,4 @@
-#include <weft/study/terminal.h>
+#include <weft/show/terminal.h>
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 
 #include <weft/tensor/error.h>
 
-namespace weft::study {
+namespace weft::show {
 
 Style Style::of(std::FILE* stream) {
   const char* no_color = std::getenv("NO_COLOR");
@@ -123,4 +123,4 @@ void Progress::finish() {
   std::fflush(stream_);
 }
 
-}  // namespace weft::study
+}  // namespace weft::show

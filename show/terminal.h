@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-/// What the `weft` command prints. Colours and redrawn lines appear on a terminal only; NO_COLOR switches the
+/// What programs print while they work. Colours and redrawn lines appear on a terminal only; NO_COLOR switches the
 /// colours off (no-color.org).
-namespace weft::study {
+namespace weft::show {
 
 struct Style {
   bool terminal = false;  ///< lines may be redrawn
@@ -68,4 +68,4 @@ class Progress {
   Clock::time_point start_, last_;
 };
 
-}  // namespace weft::study
+}  // namespace weft::show
