@@ -52,15 +52,17 @@ void spread(std::int64_t n, std::int64_t grain, void (*body)(void*, std::int64_t
 #ifdef _OPENMP
   const std::int64_t smallest = grain > 0 ? grain : 1;
   const std::int64_t most = (n + smallest - 1) / smallest;
-  const int threads = static_cast<int>(most < num_threads() ? most : num_threads());
-#pragma omp parallel num_threads(threads)
+// Always the whole team, even where a part of it has nothing to do: libgomp ends the threads that a smaller team
+// leaves over and starts new ones for the next, which costs more than the work.
+#pragma omp parallel num_threads(num_threads())
   {
     // The system may grant fewer threads than were asked for.
-    const std::int64_t count = omp_get_num_threads(), me = omp_get_thread_num();
+    const std::int64_t team = omp_get_num_threads(), me = omp_get_thread_num();
+    const std::int64_t count = most < team ? most : team;
     const std::int64_t part = n / count, rest = n % count;
     const std::int64_t begin = me * part + (me < rest ? me : rest);
     const std::int64_t end = begin + part + (me < rest ? 1 : 0);
-    if (begin < end) body(context, begin, end);
+    if (me < count && begin < end) body(context, begin, end);
   }
 #else
   (void)grain;
