@@ -136,7 +136,7 @@ void weigh(Forward<T>& f, Int n) {
   for (Int r = 0; r < rows; ++r) {
     const T top = shift[r];
     shift[r] = math::choose(top == -infinity<T>, T(0), top);  // nothing seen yet
-    f.shrink[r] = math::exp(f.top[r] - shift[r]);
+    f.shrink[r] = math::exp_negative(f.top[r] - shift[r]);
     f.top[r] = top;
     sum[r] = T(0);
   }
@@ -144,7 +144,7 @@ void weigh(Forward<T>& f, Int n) {
     T* s = f.block.scores + j * ld;
     WEFT_SIMD
     for (Int r = 0; r < rows; ++r) {
-      const T weight = math::exp(s[r] - shift[r]);
+      const T weight = math::exp_negative(s[r] - shift[r]);
       s[r] = weight;
       sum[r] += weight;
     }
@@ -249,7 +249,7 @@ void slope(const Backward<T>& f, Int n) {
     const T* kept = dropping ? f.block.kept + j * ld : nullptr;
     WEFT_SIMD
     for (Int r = 0; r < f.block.whole; ++r) {
-      const T weight = math::exp(p[r] - f.logsums[r]);
+      const T weight = math::exp_negative(p[r] - f.logsums[r]);
       const T share = dropping ? kept[r] : T(1);
       // What is not seen may be infinite.
       d[r] = math::choose(weight == T(0), T(0), weight * (d[r] * share - f.dots[r]));

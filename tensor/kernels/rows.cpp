@@ -30,12 +30,13 @@ template <class T>
 WEFT_INLINE void softmax_row(T* out, const T* in, Int n, SoftmaxKind kind) {
   const T top = largest(in, n);
   if (kind == SoftmaxKind::softmax) {
-    const double sum = sum_runs<T>(n, [&](Int i) WEFT_INLINE_LAMBDA { return out[i] = math::exp(in[i] - top); });
+    const double sum =
+        sum_runs<T>(n, [&](Int i) WEFT_INLINE_LAMBDA { return out[i] = math::exp_negative(in[i] - top); });
     const T factor = static_cast<T>(1.0 / sum);
     WEFT_SIMD
     for (Int i = 0; i < n; ++i) out[i] *= factor;
   } else {
-    const double sum = sum_runs<T>(n, [&](Int i) WEFT_INLINE_LAMBDA { return math::exp(in[i] - top); });
+    const double sum = sum_runs<T>(n, [&](Int i) WEFT_INLINE_LAMBDA { return math::exp_negative(in[i] - top); });
     const T shift = static_cast<T>(math::log(sum));
     WEFT_SIMD
     for (Int i = 0; i < n; ++i) out[i] = (in[i] - top) - shift;
@@ -95,7 +96,7 @@ void softmax_columns(T* out, const T* in, Int n, Int columns, Int ld, SoftmaxKin
       for (Int i = 0; i < n; ++i) {
         WEFT_SIMD
         for (Int j = 0; j < width; ++j) {
-          const T e = math::exp(from[i * ld + j] - top[j]);
+          const T e = math::exp_negative(from[i * ld + j] - top[j]);
           to[i * ld + j] = e;
           sum[j] += e;
         }
@@ -108,7 +109,7 @@ void softmax_columns(T* out, const T* in, Int n, Int columns, Int ld, SoftmaxKin
     } else {
       for (Int i = 0; i < n; ++i) {
         WEFT_SIMD
-        for (Int j = 0; j < width; ++j) sum[j] += math::exp(from[i * ld + j] - top[j]);
+        for (Int j = 0; j < width; ++j) sum[j] += math::exp_negative(from[i * ld + j] - top[j]);
       }
       WEFT_SIMD
       for (Int j = 0; j < width; ++j) sum[j] = math::log(sum[j]);
@@ -129,7 +130,7 @@ WEFT_INLINE void softmax_grad_row(T* out, const T* g, const T* v, Int n, Softmax
   } else {
     const T sum = static_cast<T>(sum_runs<T>(n, [&](Int i) WEFT_INLINE_LAMBDA { return g[i]; }));
     WEFT_SIMD
-    for (Int i = 0; i < n; ++i) out[i] = g[i] - math::exp(v[i]) * sum;
+    for (Int i = 0; i < n; ++i) out[i] = g[i] - math::exp_negative(v[i]) * sum;
   }
 }
 
@@ -165,7 +166,7 @@ void softmax_grad(void* dx, const void* dy, const void* y, Int n, Int columns, I
       }
       for (Int i = 0; i < n; ++i) {
         WEFT_SIMD
-        for (Int j = 0; j < width; ++j) to[i * ld + j] = gj[i * ld + j] - math::exp(vj[i * ld + j]) * sum[j];
+        for (Int j = 0; j < width; ++j) to[i * ld + j] = gj[i * ld + j] - math::exp_negative(vj[i * ld + j]) * sum[j];
       }
     }
   }
@@ -204,7 +205,7 @@ void logsumexp(void* y, const void* x, Int n, Int columns, Int ld) {
     for (Int j = 0; j < width; ++j) top[j] = shift_of(top[j]);
     for (Int i = 0; i < n; ++i) {
       WEFT_SIMD
-      for (Int j = 0; j < width; ++j) sum[j] += math::exp(from[i * ld + j] - top[j]);
+      for (Int j = 0; j < width; ++j) sum[j] += math::exp_negative(from[i * ld + j] - top[j]);
     }
     WEFT_SIMD
     for (Int j = 0; j < width; ++j) out[j0 + j] = math::log(sum[j]) + top[j];

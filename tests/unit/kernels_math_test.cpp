@@ -73,7 +73,7 @@ const std::vector<Function> functions = {
     {"logit", Unary::logit, [](double x) { return std::log(x) - std::log1p(-x); }, 1e-38, 1, 3.5},
     {"erf", Unary::erf, [](double x) { return std::erf(x); }, -huge, huge, 2},
     {"erfc", Unary::erfc, [](double x) { return std::erfc(x); }, -huge, huge, 4},
-    {"gelu", Unary::gelu, gelu, -12, 1e30, 6},
+    {"gelu", Unary::gelu, gelu, -12, 1e30, 5.7},
     {"gelu_tanh", Unary::gelu_tanh, gelu_tanh, -4, 1e10, 20},
     {"sin", Unary::sin, [](double x) { return std::sin(x); }, -1e6, 1e6, 1.5},
     {"cos", Unary::cos, [](double x) { return std::cos(x); }, -1e6, 1e6, 1.5},
