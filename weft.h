@@ -5,6 +5,7 @@
 #include <weft/autograd/functional.h>
 #include <weft/autograd/grad.h>
 #include <weft/autograd/ops.h>
+#include <weft/data/augment.h>
 #include <weft/data/csv.h>
 #include <weft/data/idx.h>
 #include <weft/data/loader.h>

@@ -74,6 +74,18 @@ void BasicLoader<X>::fill(std::int64_t step) {
   const std::int64_t count = std::min(options_.batch_size, samples_ - begin);
   const auto index = std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
   batch_ = {pick(x_, index), take_rows(targets_, index)};
+  if (!transform_) return;
+  // A key for each epoch (it has been counted already), batches 2^40 numbers apart.
+  constexpr std::uint64_t key = 0x6175676d656e74, odd = 0x9e3779b97f4a7c15;
+  Generator generator{(options_.seed ^ key) + static_cast<std::uint64_t>(epoch_) * odd, static_cast<std::uint64_t>(step)
+                                                                                            << 40};
+  batch_.x = transform_(batch_.x, generator);
+}
+
+template <class X>
+BasicLoader<X>& BasicLoader<X>::transform(Transform how) {
+  transform_ = std::move(how);
+  return *this;
 }
 
 template <class X>

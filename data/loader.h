@@ -1,10 +1,12 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <iterator>
 #include <vector>
 
 #include <weft/data/modalities.h>
+#include <weft/tensor/random.h>
 #include <weft/tensor/tensor.h>
 
 namespace weft::data {
@@ -61,6 +63,11 @@ class BasicLoader {
     std::int64_t step_;
   };
 
+  /// What each batch goes through before it is handed out, e.g. augment(); an empty function: nothing. Its
+  /// generator is a pure function of (seed, epoch, batch), so that a run that goes on sees the same changes.
+  using Transform = std::function<X(const X&, Generator&)>;
+  BasicLoader& transform(Transform how);
+
   /// Starts the next epoch.
   Iterator begin();
   std::default_sentinel_t end() const noexcept { return {}; }
@@ -83,6 +90,7 @@ class BasicLoader {
   std::int64_t samples_ = 0;
   std::int64_t epoch_ = 0;
   std::vector<std::int64_t> order_;
+  Transform transform_;
   Batch<X> batch_;
 };
 
