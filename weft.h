@@ -29,6 +29,7 @@
 #include <weft/layers/resnet.h>
 #include <weft/layers/serialize.h>
 #include <weft/layers/transformer.h>
+#include <weft/layers/vae.h>
 #include <weft/optim/averaging.h>
 #include <weft/optim/gradients.h>
 #include <weft/optim/optimizer.h>

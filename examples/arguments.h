@@ -1,0 +1,44 @@
+#pragma once
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include <weft/tensor/parallel.h>
+
+/// What every example takes: --full, --seeds N, --seed FIRST, --threads N. Ends the program with a line of usage for
+/// anything else.
+struct Arguments {
+  bool full = false;       ///< the figures of the documentation instead of a taste of a minute
+  int seeds = 0;           ///< how many runs; 0: what the example thinks right
+  std::uint64_t seed = 1;  ///< of the first run
+  Arguments(int argc, char** argv) {
+    for (int i = 1; i < argc; ++i) {
+      const std::string_view word = argv[i];
+      if (word == "--full")
+        full = true;
+      else if (word == "--seeds")
+        seeds = static_cast<int>(number(argc, argv, ++i));
+      else if (word == "--seed")
+        seed = static_cast<std::uint64_t>(number(argc, argv, ++i));
+      else if (word == "--threads")
+        weft::set_num_threads(static_cast<int>(number(argc, argv, ++i)));
+      else
+        usage(argv[0]);
+    }
+  }
+  int seeds_or(int usual) const { return seeds > 0 ? seeds : usual; }
+
+ private:
+  [[noreturn]] static void usage(const char* program) {
+    std::fprintf(stderr, "usage: %s [--full] [--seeds N] [--seed FIRST] [--threads N]\n", program);
+    std::exit(2);
+  }
+  static long number(int argc, char** argv, int i) {
+    char* end = nullptr;
+    const long n = i < argc ? std::strtol(argv[i], &end, 10) : -1;
+    if (n < 0 || !end || *end != 0) usage(argv[0]);
+    return n;
+  }
+};

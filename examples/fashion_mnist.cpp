@@ -1,0 +1,106 @@
+// A convolutional network learns what people wear.
+// Fashion-MNIST: 70,000 grey images of 28 x 28 pixels, ten kinds of clothing (Xiao, Rasul and Vollgraf, 2017). What
+// lifts a plain network from 90 to 93 % is in the training, not in its size: images are mirrored and moved by a pixel
+// or two each time they are seen, batch norm lets the learning rate be high, and the rate rises and falls once.
+//   fashion_mnist [--full] [--seeds N] [--seed FIRST] [--threads N]
+// The default learns from 10,000 images for three epochs; --full from all for ten, with five seeds.
+// Data: Debian's dataset-fashion-mnist, or a folder with the four .gz files in $FASHION_MNIST.
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+#include <weft/weft.h>
+
+#include "arguments.h"
+
+using namespace weft;
+
+/// (B, 1, 28, 28) -> (B, 10).
+Sequential network() {
+  Sequential net;
+  const auto block = [&](std::int64_t in, std::int64_t out) {
+    net.add(Conv2d({.in_channels = in, .out_channels = out, .kernel_size = 3, .padding = 1, .bias = false}));
+    net.add(BatchNorm(out)).add(ReLU());
+  };
+  block(1, 32);
+  block(32, 32);
+  net.add(MaxPool2d(2));  // 14 x 14
+  block(32, 64);
+  block(64, 64);
+  net.add(MaxPool2d(2));  // 7 x 7
+  block(64, 128);
+  net.add(AdaptiveAvgPool2d(1)).add(Flatten()).add(Dropout(0.2)).add(Linear(128, 10));
+  return net;
+}
+
+/// Pixels 0 ... 255 as numbers of about mean 0 and deviation 1 (those of the training images are 72.9 and 90.0).
+Tensor scaled(const Tensor& pixels) { return (to(unsqueeze(pixels, 1), DType::float32) - 72.9) / 90.0; }
+
+double accuracy(const Sequential& net, const Tensor& images, const Tensor& labels) {
+  const NoGrad off;
+  double right = 0;
+  data::TensorLoader loader(images, labels, {.batch_size = 500, .shuffle = false});
+  for (auto& [x, y] : loader) right += sum(to(eq(argmax(net(x), 1), y), DType::float32)).item();
+  return right / static_cast<double>(images.size(0));
+}
+
+int main(int argc, char** argv) {
+  const Arguments arguments(argc, argv);
+  const char* given = std::getenv("FASHION_MNIST");
+  const std::string folder = given ? given : "/usr/share/datasets/fashion-mnist";
+  if (!std::filesystem::exists(folder + "/train-images-idx3-ubyte.gz"))
+    return std::puts("skipped: no Fashion-MNIST; apt-get install dataset-fashion-mnist, or set FASHION_MNIST") < 0;
+  Tensor images = scaled(data::load_idx(folder + "/train-images-idx3-ubyte.gz"));
+  Tensor labels = to(data::load_idx(folder + "/train-labels-idx1-ubyte.gz"), DType::int64);
+  const Tensor test_images = scaled(data::load_idx(folder + "/t10k-images-idx3-ubyte.gz"));
+  const Tensor test_labels = to(data::load_idx(folder + "/t10k-labels-idx1-ubyte.gz"), DType::int64);
+  const int epochs = arguments.full ? 10 : 3, seeds = arguments.seeds_or(arguments.full ? 5 : 1);
+  if (!arguments.full) {
+    images = slice(images, 0, 0, 10000);
+    labels = slice(labels, 0, 0, 10000);
+  }
+
+  std::vector<double> accuracies;
+  std::vector<show::Line> curves;
+  show::TextTable table({"seed", "loss", "test accuracy", "seconds per epoch"});
+  show::Progress progress(stderr, false);
+  for (int s = 0; s < seeds; ++s) {
+    const std::uint64_t seed = arguments.seed + static_cast<std::uint64_t>(s);
+    manual_seed(seed);
+    Sequential net = network();
+    data::TensorLoader loader(images, labels, {.batch_size = 128, .drop_last = true, .seed = seed});
+    loader.transform(
+        [](const Tensor& x, Generator& g) { return data::augment(x, {.flip = 0.5, .shift = 2, .fill = -0.81}, g); });
+    optim::Sgd optimizer(parameters(net), {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .nesterov = true});
+    optim::Scheduler rate(optimizer, optim::OneCycleLr{.max_lr = 0.15, .total_steps = epochs * loader.steps() + 1});
+    curves.push_back({"seed " + std::to_string(seed), {}, {}});
+    const auto start = std::chrono::steady_clock::now();
+    for (int epoch = 0; epoch < epochs; ++epoch) {
+      train(net);
+      double total = 0;
+      for (auto& [x, y] : loader) {
+        const Tensor loss = cross_entropy(net(x), y);
+        loss.backward();
+        optimizer.step();
+        optimizer.zero_grad();
+        rate.step();
+        total += loss.item();
+        progress.update(s * epochs * loader.steps() + rate.time(), seeds * epochs * loader.steps(), "training");
+      }
+      curves.back().y.push_back(total / static_cast<double>(loader.steps()));
+    }
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    eval(net);
+    accuracies.push_back(accuracy(net, test_images, test_labels));  // the test images are looked at once, at the end
+    table.row({std::to_string(seed), show::fixed(curves.back().y.back()), show::fixed(accuracies.back(), 4),
+               show::fixed(seconds.count() / epochs, 1)});
+  }
+  progress.finish();
+  std::fputs(table.str(show::Style::of(stdout)).c_str(), stdout);
+  const data::Interval mean = data::mean_interval(accuracies);
+  std::printf("mean test accuracy %.4f (95 %% interval %.4f to %.4f), %d epochs of %lld images\n", mean.estimate,
+              mean.low, mean.high, epochs, static_cast<long long>(images.size(0)));
+  std::filesystem::create_directories("runs");
+  show::save_plot("runs/fashion_mnist.svg", curves, {.title = "Fashion-MNIST", .x_label = "epoch", .y_label = "loss"});
+  std::puts("the course of the loss: runs/fashion_mnist.svg");
+}
