@@ -31,7 +31,9 @@
 #include <weft/layers/transformer.h>
 #include <weft/layers/vae.h>
 #include <weft/optim/averaging.h>
+#include <weft/optim/early_stopping.h>
 #include <weft/optim/gradients.h>
+#include <weft/optim/lr_finder.h>
 #include <weft/optim/optimizer.h>
 #include <weft/optim/schedule.h>
 #include <weft/show/plot.h>
