@@ -23,7 +23,6 @@ Sequential network() {
     net.add(BatchNorm(out)).add(ReLU());
   };
   block(1, 32);
-  block(32, 32);
   net.add(MaxPool2d(2));  // 14 x 14
   block(32, 64);
   block(64, 64);
