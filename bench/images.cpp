@@ -21,6 +21,20 @@ Sequential lenet() {
                     Linear(400, 120), ReLU(), Linear(120, 84), ReLU(), Linear(84, 10));
 }
 
+/// The network of examples/fashion_mnist.cpp.
+Sequential fashion() {
+  Sequential net;
+  std::int64_t channels = 1;
+  for (const auto& [wider, pooled] : {std::pair{32, true}, {64, false}, {64, true}, {128, false}}) {
+    net.add(Conv2d({.in_channels = channels, .out_channels = wider, .kernel_size = 3, .padding = 1, .bias = false}));
+    net.add(BatchNorm(wider)).add(ReLU());
+    if (pooled) net.add(MaxPool2d(2));
+    channels = wider;
+  }
+  net.add(AdaptiveAvgPool2d(1)).add(Flatten()).add(Dropout(0.2)).add(Linear(128, 10));
+  return net;
+}
+
 Conv2d plain_convolution(std::int64_t in, std::int64_t out, std::int64_t window, std::int64_t stride) {
   return Conv2d({.in_channels = in,
                  .out_channels = out,
@@ -82,6 +96,10 @@ constexpr double momentum = 0.9;
 void add_images(Cases& cases) {
   cases.push_back({"lenet_train_b128", [] {
                      return classification<optim::Sgd>(lenet(), {.lr = 1e-2, .momentum = momentum},
+                                                       randint(0, 10, {128}), randn({128, 1, 28, 28}));
+                   }});
+  cases.push_back({"fashion_train_b128", [] {
+                     return classification<optim::Sgd>(fashion(), {.lr = 1e-2, .momentum = momentum},
                                                        randint(0, 10, {128}), randn({128, 1, 28, 28}));
                    }});
   cases.push_back({"lenet_infer_b128", [] { return inference(lenet(), randn({128, 1, 28, 28})); }});

@@ -209,6 +209,17 @@ def _(a):
     return train_case(mk_lenet(), [t.randn(128, 1, 28, 28)], t.randint(10, (128,)), ce, sgdm, a)
 
 
+@case("fashion_train_b128")
+def _(a):
+    t = T(); t.manual_seed(0); nn = t.nn
+    layers = []
+    for inputs, outputs, pooled in ((1, 32, True), (32, 64, False), (64, 64, True), (64, 128, False)):
+        layers += [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+        layers += [nn.MaxPool2d(2)] if pooled else []
+    net = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(128, 10))
+    return train_case(net, [t.randn(128, 1, 28, 28)], t.randint(10, (128,)), ce, sgdm, a)
+
+
 @case("lenet_infer_b128")
 def _(a):
     t = T(); t.manual_seed(0)
