@@ -23,6 +23,8 @@
 #endif
 
 #include <weft/data/dicom_file.h>
+#include <weft/data/dicom_scan.h>
+#include <weft/data/file.h>
 #include <weft/data/npy_bytes.h>
 #include <weft/tensor/create.h>
 #include <weft/tensor/kernels.h>
@@ -68,15 +70,22 @@ void prepare() {
   });
 }
 
+/// Whether an element is there and short: DCMTK reserves what a damaged file claims as soon as the value is asked for.
+bool is_short(DcmItem& item, const DcmTagKey& tag) {
+  constexpr Uint32 most = 1 << 16;
+  DcmElement* element = nullptr;
+  return item.findAndGetElement(tag, element).good() && element && element->getLengthField() <= most;
+}
+
 std::string word(DcmItem& item, const DcmTagKey& tag) {
   OFString s;
-  if (item.findAndGetOFString(tag, s).bad()) return {};
+  if (!is_short(item, tag) || item.findAndGetOFString(tag, s).bad()) return {};
   const std::string out(s.c_str());
   return out.substr(0, out.find_last_not_of(' ') + 1);
 }
 std::optional<double> number(DcmItem& item, const DcmTagKey& tag, unsigned long place = 0) {
   Float64 v = 0;
-  if (item.findAndGetFloat64(tag, v, place).bad() || !std::isfinite(v)) return {};
+  if (!is_short(item, tag) || item.findAndGetFloat64(tag, v, place).bad() || !std::isfinite(v)) return {};
   return v;
 }
 
@@ -92,35 +101,42 @@ struct Layout {
 class File {
  public:
   File(const char* operation, const std::string& path, const DicomOptions& options)
-      : operation_(operation), path_(path), options_(options) {}
+      : operation_(operation),
+        path_(path),
+        options_(options),
+        most_bytes_(static_cast<std::int64_t>(FileSource(operation, path).size())) {}
 
   Dicom read(std::string& series) {
-    const OFCondition loaded =
-        file_.loadFile(path_.c_str(), EXS_Unknown, EGL_noChange, DCM_MaxReadLength, ERM_fileOnly);
-    if (loaded.bad()) {
-      // Whose packing DCMTK does not know it cannot read at all.
-      if (const std::string uid = packing(); !uid.empty() && DcmXfer(uid.c_str()).getXfer() == EXS_Unknown)
-        unsupported("unknown");
-      failed(loaded);
-    }
-    data_ = file_.getDataset();
-    DcmElement* element = nullptr;
-    if (data_->findAndGetElement(DCM_PixelData, element).bad() || !element)
+    const DicomScan scan = scan_dicom(text(operation_, ": ", path_), read_file(operation_, path_));
+    const DcmXfer xfer(scan.syntax.c_str());
+    const E_TransferSyntax syntax = xfer.getXfer();
+    if (scan.syntax != "1.2.840.10008.1.2.1.99" && syntax != EXS_Unknown && !scan.has_pixels)
       wrong(" has no pixels: it is a DICOM file without the element PixelData (7FE0,0010)");
-    const E_TransferSyntax syntax = data_->getOriginalXfer();
-    const DcmXfer xfer(syntax);
-    if (!readable(syntax)) unsupported(xfer.getXferName());
+    if (!readable(syntax)) unsupported(syntax == EXS_Unknown ? "unknown" : xfer.getXferName(), scan.syntax);
+    if (const OFCondition loaded =
+            file_.loadFile(path_.c_str(), EXS_Unknown, EGL_noChange, DCM_MaxReadLength, ERM_fileOnly);
+        loaded.bad())
+      failed(loaded);
+    data_ = file_.getDataset();
+    if (data_->getOriginalXfer() != syntax) wrong(" is damaged: it names two transfer syntaxes");
     Dicom out;
     out.transfer_syntax = xfer.getXferName();
     layout_ = checked_layout();
+    if (scan.in_fragments != static_cast<bool>(xfer.isEncapsulated()))
+      wrong(" is damaged: its pixels are in fragments and its transfer syntax has none, or the other way round");
     if (xfer.isEncapsulated()) {
+      // DCMTK takes every fragment for a frame's beginning when there are several frames.
+      if (layout_.frames > 1 && scan.fragments.size() != static_cast<std::size_t>(layout_.frames))
+        wrong(text(" has ", layout_.frames, " frames in ", scan.fragments.size(), " fragments, taken is one for each\n",
+                   "  help: unpack it first, e.g. with gdcmconv --raw"));
+      most_bytes_ = layout_.count() * (layout_.allocated / 8) + 1;
       if (const OFCondition c = data_->chooseRepresentation(EXS_LittleEndianExplicit, nullptr); c.bad())
         wrong(text(" is damaged: its pixels (", xfer.getXferName(), ") cannot be unpacked: ", c.text()));
       const Layout before = layout_;
       layout_ = checked_layout();  // unpacking changes bits and colours
       if (layout_.count() != before.count()) wrong(" is damaged: its packed pixels have another size than it says");
     } else if (layout_.allocated == 32 && xfer.isBigEndian()) {
-      unsupported(xfer.getXferName());
+      unsupported(xfer.getXferName(), scan.syntax);
     }
     describe(out);
     pixels(out);
@@ -144,20 +160,15 @@ class File {
       default: return false;
     }
   }
-  std::string packing() { return word(*file_.getMetaInfo(), DCM_TransferSyntaxUID); }
-  [[noreturn]] void unsupported(const std::string& name) {
-    wrong(text(" is packed as \"", name, "\" (", packing(), "), which is not supported\n",
+  [[noreturn]] void unsupported(const std::string& name, const std::string& uid) const {
+    wrong(text(" is packed as \"", name, "\" (", uid, "), which is not supported\n",
                "  help: unpack it first, e.g. with dcmconv, dcmdjpls or gdcmconv --raw"));
   }
-  [[noreturn]] void failed(const OFCondition& c) const {
-    const std::string_view why = c.text();
-    if (why.find("end of stream") != why.npos) wrong(" is cut short");
-    wrong(text(" is damaged: ", why));
-  }
+  [[noreturn]] void failed(const OFCondition& c) const { wrong(text(" is damaged: ", c.text())); }
 
   std::optional<std::int64_t> whole(const DcmTagKey& tag) const {
     Uint16 v = 0;
-    if (data_->findAndGetUint16(tag, v).bad()) return {};
+    if (!is_short(*data_, tag) || data_->findAndGetUint16(tag, v).bad()) return {};
     return v;
   }
   std::int64_t needed(const DcmTagKey& tag, const char* name) const {
@@ -283,6 +294,7 @@ class File {
     out.pixels = empty(shape);
     float* to = out.pixels.mutable_data<float>();
     const std::int64_t size = n.rows * n.columns * n.samples;
+    if (has > most_bytes_) wrong(text(" is cut short: its pixels claim ", has, " bytes"));
     Uint8* bytes = nullptr;
     Uint16* words = nullptr;
     const OFCondition c = n.allocated == 8 ? element->getUint8Array(bytes) : element->getUint16Array(words);
@@ -324,6 +336,7 @@ class File {
   const char* operation_;
   const std::string& path_;
   const DicomOptions& options_;
+  std::int64_t most_bytes_;  // that the pixels can take
   DcmFileFormat file_;
   DcmDataset* data_ = nullptr;
   Layout layout_;

@@ -11,7 +11,8 @@ namespace {
 
 // What one block of stb may take: pictures are small when packed and can claim anything.
 thread_local std::size_t most_bytes = 0;
-void* limited_malloc(std::size_t n) { return n > most_bytes ? nullptr : std::malloc(n); }
+// Zeros: stb looks at tables that a damaged file did not fill.
+void* limited_malloc(std::size_t n) { return n > most_bytes ? nullptr : std::calloc(n, 1); }
 void* limited_realloc(void* p, std::size_t n) { return n > most_bytes ? nullptr : std::realloc(p, n); }
 // stb asserts; the library must not end the process because of a file.
 void expect(bool good) {
@@ -115,9 +116,10 @@ class Walk {
     }
   }
 
-  Header jpeg() const {
+  Header jpeg() {
     Header h;
     int scans = 0;
+    std::uint32_t frame = 0;
     for (std::size_t at = 2;;) {
       if (number(at, 1) != 0xff) wrong(text(" is damaged: byte ", at, " begins no part of a JPEG"));
       while (number(at, 1) == 0xff) ++at;
@@ -136,8 +138,12 @@ class Walk {
         if (size < 8) wrong(" is damaged: a part has an absurd size");
         if (const auto bits = number(at + 2, 1); bits != 8)
           wrong(text(" has ", bits, " bits per number, taken are 8 in a JPEG"));
+        if (frame != 0) wrong(" is damaged: it has two headers");
+        frame = kind;
         h = {number(at + 5, 2), number(at + 3, 2), false};
       }
+      if (kind == 0xc4) take_codes(at + 2, at + size);
+      if (kind == 0xda) check_scan(at + 2, at + size, frame == 0xc2);
       at += size;
       if (kind != 0xda) continue;
       // A scan of a large picture costs time whatever its size: no real picture has hundreds.
@@ -151,8 +157,35 @@ class Walk {
     }
   }
 
+  /// Tables of Huffman codes: stb writes beyond its own when one claims more codes than there are bytes.
+  void take_codes(std::size_t at, std::size_t end) {
+    while (at + 17 <= end) {
+      const std::uint32_t place = number(at, 1);
+      std::size_t codes = 0;
+      for (std::size_t i = 1; i <= 16; ++i) codes += number(at + i, 1);
+      if (codes > 256) wrong(text(" is damaged: a table has ", codes, " codes, 256 are possible"));
+      if (place < 32) tables_ |= std::uint32_t{1} << place;
+      at += 17 + codes;
+    }
+    if (at != end) wrong(" is damaged: a table of codes has another size than it says");
+  }
+
+  /// A scan's tables must be there: stb decodes with whatever lies in its memory.
+  void check_scan(std::size_t at, std::size_t end, bool progressive) const {
+    const std::size_t count = number(at, 1);
+    if (at + 4 + 2 * count != end) wrong(" is damaged: a scan's header has another size than it says");
+    const bool first = number(end - 3, 1) == 0, later = number(end - 1, 1) >> 4 != 0;
+    const bool needs_dc = !progressive || (first && !later), needs_ac = !progressive || !first;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint32_t ids = number(at + 2 + 2 * i, 1), dc = ids >> 4, ac = 16 + (ids & 15);
+      if ((needs_dc && (tables_ >> dc & 1U) == 0) || (needs_ac && (tables_ >> ac & 1U) == 0))
+        wrong(" is damaged: a scan has no table of codes");
+    }
+  }
+
   const std::string& path_;
   std::string_view bytes_;
+  std::uint32_t tables_ = 0;  // of a JPEG, seen so far: bit 16 * class + place
 };
 
 /// (H, W, C) as stb has it -> (C, H, W).

@@ -104,7 +104,7 @@ class Reader {
     std::memcpy(&raw, bytes.data(), sizeof raw);
     const std::string_view magic(raw.magic, 3), single = old ? "n+1" : "n+2", pair = old ? "ni1" : "ni2";
     if (magic == pair)
-      wrong(" is half of a pair of .hdr and .img\n  help: make one .nii of it, e.g. with nifti_tool -copy_image");
+      wrong(" is half of a pair of .hdr and .img\n  help: make one .nii of it, e.g. with nifti_tool -copy_im");
     if (magic != single) wrong(" is not a NIfTI file: its header has no mark n+1 or n+2");
 
     Header h;

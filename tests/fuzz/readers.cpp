@@ -61,10 +61,10 @@ std::string png(int width, int height, int bits, int colours, int interlaced) {
   const int line = (width * bits * channels + 7) / 8;
   std::string raw;
   for (int y = 0; y < height; ++y) {
-    raw += static_cast<char>(interlaced ? 0 : y % 5);  // every filter
+    raw += static_cast<char>(y % 5);  // every filter
     for (int x = 0; x < line; ++x) raw += static_cast<char>(x * 7 + y);
   }
-  if (interlaced) raw.resize(raw.size() * 2, '\0');
+  if (interlaced) raw = std::string(2 * raw.size(), '\0');  // its lines lie otherwise
   std::uint32_t a = 1, b = 0;
   for (const char c : raw) {
     a = (a + static_cast<unsigned char>(c)) % 65521;
@@ -123,7 +123,7 @@ std::vector<std::string> seeds_of(const std::string& reader) {
         "1\x14note\x14\0\0\0\0\0\0",
         24),
         later("+0.5\x14\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24);
-    EdfChannel annotations{.label = "EDF Annotations", .digital_min = "-32768", .digital_max = "32767"};
+    EdfChannel annotations{.label = "EDF Annotations", .unit = "", .digital_min = "-32768", .digital_max = "32767"};
     for (const std::string& s : {notes, later})
       for (std::size_t i = 0; i < s.size(); i += 2)
         annotations.values.push_back(static_cast<unsigned char>(s[i]) | static_cast<unsigned char>(s[i + 1]) << 8);
@@ -164,7 +164,7 @@ std::string changed(Generator& g, std::string s) {
 struct Counts {
   std::int64_t read = 0, refused = 0;
 } counts;
-std::string current_reader;
+std::string current_reader, last_answer;
 
 /// Whether a reader takes the bytes or refuses them with a weft::Error; what is wrong otherwise.
 std::string try_file(const std::string& reader, std::string_view bytes) {
@@ -191,6 +191,7 @@ std::string try_file(const std::string& reader, std::string_view bytes) {
     ++counts.read;
   } catch (const Error& e) {
     ++counts.refused;
+    last_answer = e.what();
     if (!std::string_view(e.what()).starts_with(reader == "idx" ? "load_idx: " : "read_" + reader + ": "))
       wrong = reader + " answers: " + e.what();
   } catch (const std::exception& e) {
@@ -288,7 +289,7 @@ int start(int argc, char** argv) {
     for (const std::string& s : seeds) {
       try_file(reader, s);
       if (counts.refused == 0) continue;
-      std::cout << reader << ": a valid file is refused\n";
+      std::cout << "a valid file is refused: " << last_answer << '\n';
       return 1;
     }
     Generator g{seed};

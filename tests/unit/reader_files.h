@@ -170,7 +170,7 @@ inline std::string edf_file(const std::vector<EdfChannel>& channels, EdfText t =
   all(8, [](const EdfChannel& c) { return c.physical_max; });
   all(8, [](const EdfChannel& c) { return c.digital_min; });
   all(8, [](const EdfChannel& c) { return c.digital_max; });
-  all(80, [](const EdfChannel&) { return std::string("LP:75Hz"); });
+  all(80, [](const EdfChannel& c) { return std::string(c.label == "EDF Annotations" ? "" : "LP:75Hz"); });
   all(8, [](const EdfChannel& c) { return std::to_string(c.values.size() / records); });
   all(32, [](const EdfChannel&) { return std::string(); });
   for (std::size_t r = 0; r < records; ++r)
