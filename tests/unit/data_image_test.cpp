@@ -158,6 +158,25 @@ TEST_CASE("read_image: what is wrong with a file is said") {
   const std::size_t table = huge.find("\xff\xc4");
   huge.replace(table + 5, 2, "\xff\xff");
   CHECK(complaint(huge).starts_with(" is damaged: a table has 51"));
+  huge[table + 1] = '\xfe';  // a comment instead of the table
+  CHECK(complaint(huge) == " is damaged: a scan has no table of codes");
+  huge = jpeg;
+  huge[table + 3] = static_cast<char>(huge[table + 3] - 1);
+  CHECK(complaint(huge) == " is damaged: a table of codes has another size than it says");
+  huge = jpeg;
+  huge.insert(table, jpeg.substr(frame, table - frame));
+  CHECK(complaint(huge) == " is damaged: it has two headers");
+  huge = jpeg;
+  huge[huge.find("\xff\xda") + 4] = 2;
+  CHECK(complaint(huge) == " is damaged: a scan's header has another size than it says");
+  const std::size_t scan = jpeg.find("\xff\xda");
+  huge = jpeg.substr(0, jpeg.size() - 2);
+  for (int i = 0; i < 200; ++i) huge += jpeg.substr(scan, jpeg.size() - 2 - scan);
+  CHECK(complaint(huge + "\xff\xd9") == " has more than 200 scans");
+  CHECK(complaint(jpeg.substr(0, 20) + "no part\xff\xd9") == " is damaged: byte 20 begins no part of a JPEG");
+  CHECK(complaint(jpeg.substr(0, 20) + std::string("\xff\xfe\0\1", 4)) == " is damaged: a part has an absurd size");
+  CHECK(complaint(png.substr(0, 33) + png.substr(png.size() - 12)) == " is damaged: it has no pixels");
+  CHECK(complaint(png.substr(0, 8) + png.substr(33)) == " is damaged: its header is misplaced");
   CHECK(complaint(jpeg.substr(0, 20) + "\xff\xd9") == " is damaged: it has no pixels");
   const TemporaryFolder folder;
   CHECK(message<FileError>([&] { read_image(folder / "no.png"); }) ==
