@@ -142,7 +142,7 @@ class Scan {
 
   /// DCMTK looks for the number of bits in a fragment's header, and does not move on from what is no part of one.
   void check_jpeg(std::string_view part) const {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(part[i]); };
+    const auto byte = [&](std::size_t i) -> unsigned { return static_cast<unsigned char>(part[i]); };
     // Several fragments make one frame only where there is but one frame: what goes on is looked at by nobody else.
     if (!part.starts_with("\xff\xd8") && out_.fragments.size() > 1) return;
     if (!part.starts_with("\xff\xd8")) wrong(" is damaged: a JPEG in it has a wrong header");

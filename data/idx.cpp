@@ -1,5 +1,6 @@
 #include <weft/data/idx.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -70,9 +71,12 @@ Header header(const std::string& bytes, const std::string& path) {
   for (int a = 0; a < axes; ++a) {
     const auto n = static_cast<std::int64_t>(big_endian(bytes.data() + 4 + 4 * a, 4));
     h.shape.push_back(n);
-    if (__builtin_mul_overflow(h.size, static_cast<std::size_t>(n), &h.size) || h.size > std::size_t{1} << 46)
+    // An axis of 0 makes the others no less absurd.
+    if (__builtin_mul_overflow(h.size, static_cast<std::size_t>(std::max<std::int64_t>(n, 1)), &h.size) ||
+        h.size > std::size_t{1} << 46)
       throw FileError(text(operation, ": ", path, " claims an absurd size"));
   }
+  if (h.shape.product() == 0) h.size = 0;
   return h;
 }
 

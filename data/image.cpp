@@ -227,7 +227,7 @@ bool have_images() noexcept {
 #endif
 }
 
-Tensor read_image(const std::string& path, [[maybe_unused]] const ImageOptions& options) {
+Tensor read_image([[maybe_unused]] const std::string& path, [[maybe_unused]] const ImageOptions& options) {
 #ifndef WEFT_WITH_IMAGES
   without("read_image");
 #else

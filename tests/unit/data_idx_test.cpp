@@ -63,6 +63,7 @@ TEST_CASE("load_idx: what is wrong with a file is said") {
   CHECK(complaint(idx(0x08, {2, 2}, "abc")) == " needs 16 bytes for [2, 2], it has 15");
   CHECK(complaint(idx(0x08, {2, 2}, "abcde")) == " needs 16 bytes for [2, 2], it has more");
   CHECK(complaint(idx(0x0e, {0xffffffff, 0xffffffff, 0xffffffff}, "")) == " claims an absurd size");
+  CHECK(complaint(idx(0x0d, {0, 0xffffffff, 0xffffffff}, "")) == " claims an absurd size");
   CHECK(contains(complaint("\x1f\x8b\x08garbage"), "gzip"));
   CHECK(contains(message<FileError>([] { load_idx("/no/such/file"); }), "load_idx: "));
 }
