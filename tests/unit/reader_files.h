@@ -70,8 +70,10 @@ inline std::string dicom_file(const DicomElements& elements, const std::string& 
                            dicom_element({2, 2}, "UI", "1.2.840.10008.5.1.4.1.1.2") +
                            dicom_element({2, 3}, "UI", "1.2.3.4") + dicom_element({2, 0x10}, "UI", syntax) +
                            dicom_element({2, 0x12}, "UI", "1.2.3");
-  std::string out = std::string(128, '\0') + "DICM" +
-                    dicom_element({2, 0}, "UL", little(static_cast<std::uint32_t>(meta.size()))) + meta;
+  std::string out(128, '\0');  // appended step by step: g++ 12 sees overruns in sums of strings
+  out += "DICM";
+  out += dicom_element({2, 0}, "UL", little(static_cast<std::uint32_t>(meta.size())));
+  out += meta;
   for (const auto& [tag, value] : elements) out += dicom_element(tag, value.first, value.second);
   return out;
 }
@@ -150,18 +152,26 @@ struct EdfText {
   std::string version = "0", reserved = "", header_bytes = "", records = "2", duration = "0.5", signals = "";
 };
 inline std::string edf_file(const std::vector<EdfChannel>& channels, EdfText t = {}) {
-  const auto field = [](std::string s, std::size_t width) {
-    s.resize(width, ' ');
-    return s;
+  std::string out;
+  const auto add = [&out](std::string_view s, std::size_t width) {
+    s = s.substr(0, width);
+    out.append(s).append(width - s.size(), ' ');
   };
   if (t.signals.empty()) t.signals = std::to_string(channels.size());
   if (t.header_bytes.empty()) t.header_bytes = std::to_string(256 * (channels.size() + 1));
-  std::string out = field(t.version, 8) + field("X X X X", 80) + field("Startdate X X X X", 80) + "31.01.24" +
-                    "23.59.30" + field(t.header_bytes, 8) + field(t.reserved, 44) + field(t.records, 8) +
-                    field(t.duration, 8) + field(t.signals, 4);
+  add(t.version, 8);
+  add("X X X X", 80);
+  add("Startdate X X X X", 80);
+  add("31.01.24", 8);
+  add("23.59.30", 8);
+  add(t.header_bytes, 8);
+  add(t.reserved, 44);
+  add(t.records, 8);
+  add(t.duration, 8);
+  add(t.signals, 4);
   const std::size_t records = 2;
   const auto all = [&](std::size_t width, auto&& get) {
-    for (const EdfChannel& c : channels) out += field(get(c), width);
+    for (const EdfChannel& c : channels) add(get(c), width);
   };
   all(16, [](const EdfChannel& c) { return c.label; });
   all(80, [](const EdfChannel&) { return std::string(); });
