@@ -7,10 +7,14 @@
 #include <weft/autograd/ops.h>
 #include <weft/data/augment.h>
 #include <weft/data/csv.h>
+#include <weft/data/dicom.h>
+#include <weft/data/edf.h>
 #include <weft/data/idx.h>
+#include <weft/data/image.h>
 #include <weft/data/loader.h>
 #include <weft/data/metrics.h>
 #include <weft/data/modalities.h>
+#include <weft/data/nifti.h>
 #include <weft/data/npy.h>
 #include <weft/data/scale.h>
 #include <weft/data/split.h>

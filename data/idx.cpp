@@ -1,57 +1,19 @@
 #include <weft/data/idx.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <string_view>
 
-#ifdef WEFT_WITH_ZLIB
-#include <zlib.h>
-#endif
-
 #include <weft/data/file.h>
+#include <weft/data/gzip.h>
 #include <weft/tensor/create.h>
 
 namespace weft::data {
 namespace {
 
 constexpr const char* operation = "load_idx";
-
-/// What gzip packed, up to `most` bytes and one more, so that too much is noticed.
-std::string unpacked([[maybe_unused]] const std::string& packed, [[maybe_unused]] std::size_t most,
-                     const std::string& path) {
-#ifdef WEFT_WITH_ZLIB
-  constexpr int gzip = 16 + MAX_WBITS;
-  z_stream stream = {};
-  if (inflateInit2(&stream, gzip) != Z_OK) throw FileError(text(operation, ": ", path, ": zlib cannot start"));
-  const std::unique_ptr<z_stream, int (*)(z_stream*)> guard(&stream, inflateEnd);
-  std::string out;
-  std::size_t used = 0;
-  int state = Z_OK;
-  while (state == Z_OK && out.size() <= most) {
-    constexpr std::size_t step = std::size_t{1} << 20;
-    if (stream.avail_in == 0) {
-      const std::size_t n = std::min(step, packed.size() - used);
-      stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data() + used));
-      stream.avail_in = static_cast<uInt>(n);
-      used += n;
-    }
-    const std::size_t before = out.size(), room = std::min(step, most + 1 - before);
-    out.resize(before + room);
-    stream.next_out = reinterpret_cast<Bytef*>(out.data() + before);
-    stream.avail_out = static_cast<uInt>(room);
-    state = inflate(&stream, Z_NO_FLUSH);
-    out.resize(before + room - stream.avail_out);
-    if (out.size() > most) return out;
-  }
-  if (state != Z_STREAM_END) throw FileError(text(operation, ": ", path, " is damaged: gzip cannot unpack it"));
-  return out;
-#else
-  throw FileError(
-      text(operation, ": ", path, " is packed by gzip, and this weft was built without zlib\n  help: gunzip it"));
-#endif
-}
 
 std::uint64_t big_endian(const char* at, std::size_t bytes) {
   std::uint64_t v = 0;
@@ -109,9 +71,12 @@ Header header(const std::string& bytes, const std::string& path) {
   for (int a = 0; a < axes; ++a) {
     const auto n = static_cast<std::int64_t>(big_endian(bytes.data() + 4 + 4 * a, 4));
     h.shape.push_back(n);
-    if (__builtin_mul_overflow(h.size, static_cast<std::size_t>(n), &h.size) || h.size > std::size_t{1} << 46)
+    // An axis of 0 makes the others no less absurd.
+    if (__builtin_mul_overflow(h.size, static_cast<std::size_t>(std::max<std::int64_t>(n, 1)), &h.size) ||
+        h.size > std::size_t{1} << 46)
       throw FileError(text(operation, ": ", path, " claims an absurd size"));
   }
+  if (h.shape.product() == 0) h.size = 0;
   return h;
 }
 
@@ -119,10 +84,10 @@ Header header(const std::string& bytes, const std::string& path) {
 
 Tensor load_idx(const std::string& path) {
   std::string bytes = read_file(operation, path);
-  if (bytes.size() >= 2 && bytes[0] == '\x1f' && bytes[1] == '\x8b') {
+  if (detail::is_gzip(bytes)) {
     constexpr std::size_t longest_header = 4 + 4 * 255;
-    const Header h = header(unpacked(bytes, longest_header, path), path);
-    bytes = unpacked(bytes, h.begin + h.size, path);
+    const Header h = header(detail::gunzip(operation, path, bytes, longest_header), path);
+    bytes = detail::gunzip(operation, path, bytes, h.begin + h.size);
   }
   const Header h = header(bytes, path);
   if (bytes.size() != h.begin + h.size)

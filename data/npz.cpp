@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <memory>
 #include <string_view>
@@ -10,6 +9,7 @@
 #endif
 
 #include <weft/data/file.h>
+#include <weft/data/gzip.h>
 #include <weft/data/npy.h>
 #include <weft/data/npy_bytes.h>
 
@@ -30,21 +30,6 @@ std::uint64_t number(const char* p, int bytes) noexcept {
 }
 void put(std::string& out, std::uint64_t value, int bytes) {
   for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> (8 * i) & 0xff);
-}
-
-std::uint32_t checksum(const char* p, std::size_t n) noexcept {
-  static const auto table = [] {
-    std::array<std::uint32_t, 256> t{};
-    for (std::uint32_t i = 0; i < 256; ++i) {
-      std::uint32_t c = i;
-      for (int k = 0; k < 8; ++k) c = c & 1U ? 0xedb88320U ^ (c >> 1) : c >> 1;
-      t[i] = c;
-    }
-    return t;
-  }();
-  std::uint32_t c = 0xffffffffU;
-  for (std::size_t i = 0; i < n; ++i) c = table[(c ^ static_cast<unsigned char>(p[i])) & 0xffU] ^ (c >> 8);
-  return ~c;
 }
 
 struct Member {
@@ -167,7 +152,7 @@ class Archive {
     } else {
       throw FileError(text(where, " is compressed by method ", m.method, ", known are 0 (stored) and 8 (deflated)"));
     }
-    if (checksum(out.get(), static_cast<std::size_t>(m.size)) != m.crc)
+    if (detail::checksum({out.get(), static_cast<std::size_t>(m.size)}) != m.crc)
       throw FileError(where + " is damaged: its checksum differs");
     return out;
   }
@@ -234,7 +219,7 @@ void save_npz(const std::string& path, const std::map<std::string, Tensor>& arra
     put(common, 0, 2);       // stored
     put(common, 0, 2);
     put(common, 0x21, 2);  // 1980-01-01, so that equal arrays give equal files
-    put(common, checksum(body.data(), body.size()), 4);
+    put(common, detail::checksum(body), 4);
     put(common, body.size(), 4);
     put(common, body.size(), 4);
     put(common, name.size(), 2);

@@ -46,6 +46,10 @@ OUTSIDE = [
     (r'toml(\+\+|\.hpp)', ['study'], True),
     (r'fmt/', ['study'], False),
     (r'doctest', ['tests', 'pch'], False),
+    (r'stb/', ['data'], True),
+    (r'dcmtk/', ['data', 'tests'], True),
+    (r'nifti/', ['data'], True),
+    (r'edflib\.h', ['data', 'tests'], True),
     (r'zlib\.h', ['data', 'deploy', 'study', 'tests'], True),
 ]
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]', re.M)

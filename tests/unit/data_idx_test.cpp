@@ -58,11 +58,12 @@ TEST_CASE("load_idx: what is wrong with a file is said") {
   CHECK(complaint("\x89PNG") == " is not an IDX file: it does not begin with two zero bytes");
   CHECK(complaint(idx(0x0a, {1}, "x")) == " has elements of unknown type 10");
   CHECK(complaint("\0\0\x08\0"s) == " has 0 axes, weft takes 1 to 8");
-  CHECK(complaint("\0\0\x08\x09"s + std::string(36, '\0')) == " has 9 axes, weft takes 1 to 8");
+  CHECK(complaint("\0\0\x08\x09"s.append(36, '\0')) == " has 9 axes, weft takes 1 to 8");
   CHECK(complaint("\0\0\x08\x02\0\0\0\x01"s) == " ends within its header");
   CHECK(complaint(idx(0x08, {2, 2}, "abc")) == " needs 16 bytes for [2, 2], it has 15");
   CHECK(complaint(idx(0x08, {2, 2}, "abcde")) == " needs 16 bytes for [2, 2], it has more");
   CHECK(complaint(idx(0x0e, {0xffffffff, 0xffffffff, 0xffffffff}, "")) == " claims an absurd size");
+  CHECK(complaint(idx(0x0d, {0, 0xffffffff, 0xffffffff}, "")) == " claims an absurd size");
   CHECK(contains(complaint("\x1f\x8b\x08garbage"), "gzip"));
   CHECK(contains(message<FileError>([] { load_idx("/no/such/file"); }), "load_idx: "));
 }
