@@ -12,6 +12,7 @@
 #include <weft/data/modalities.h>
 #include <weft/data/npy.h>
 #include <weft/data/scale.h>
+#include <weft/data/signal.h>
 #include <weft/data/split.h>
 #include <weft/data/statistics.h>
 #include <weft/fusion/classifier.h>
@@ -27,6 +28,7 @@
 #include <weft/layers/recurrent.h>
 #include <weft/layers/resnet.h>
 #include <weft/layers/serialize.h>
+#include <weft/layers/signal.h>
 #include <weft/layers/transformer.h>
 #include <weft/optim/averaging.h>
 #include <weft/optim/gradients.h>
