@@ -5,12 +5,14 @@
 #include <weft/autograd/functional.h>
 #include <weft/autograd/grad.h>
 #include <weft/autograd/ops.h>
+#include <weft/data/align.h>
 #include <weft/data/csv.h>
 #include <weft/data/idx.h>
 #include <weft/data/loader.h>
 #include <weft/data/metrics.h>
 #include <weft/data/modalities.h>
 #include <weft/data/npy.h>
+#include <weft/data/resample.h>
 #include <weft/data/scale.h>
 #include <weft/data/signal.h>
 #include <weft/data/split.h>

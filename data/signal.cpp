@@ -55,7 +55,8 @@ std::string place(std::int64_t at, const Shape& shape) {
     below /= shape[a];
     const std::string index = std::to_string(at / below % shape[a]);
     if (a > 0) out += ", ";
-    out += shape.size() <= 3 ? std::string(words[shape.size()][a]) + " " + index : "axis " + std::to_string(a) + " " + index;
+    out += shape.size() <= 3 ? std::string(words[shape.size()][a]) + " " + index
+                             : "axis " + std::to_string(a) + " " + index;
   }
   return out;
 }

@@ -12,8 +12,7 @@ namespace {
 
 /// `steps` is the axis of time in x.
 void check_mask(const char* name, const Tensor& x, int steps, const Tensor& mask) {
-  if (x.dim() != 3)
-    throw ShapeError(text(name, ": x ", x.shape(), " is not ", steps == 2 ? "(B, C, T)" : "(B, T, D)"));
+  if (x.dim() != 3) throw ShapeError(text(name, ": x ", x.shape(), " is not ", steps == 2 ? "(B, C, T)" : "(B, T, D)"));
   if (!mask.defined()) return;
   if (mask.shape() != Shape{x.size(0), x.size(steps)})
     throw ShapeError(text(name, ": mask ", mask.shape(), " for x ", x.shape(), "\n  help: pass one of (B, T), here ",
@@ -34,8 +33,8 @@ Tensor normalized(const BatchNorm& norm, const Tensor& x, const Tensor& mask) {
   // A single step has no variance.
   if (measured.numel() < 2)
     return batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, false, 0, norm.eps);
-  const Tensor flat = reshape(permute(x, {0, 2, 1}), {batch * steps, channels});              // (B T, C)
-  const Tensor y = norm(index_select(flat, 0, measured));                                     // (K, C)
+  const Tensor flat = reshape(permute(x, {0, 2, 1}), {batch * steps, channels});               // (B T, C)
+  const Tensor y = norm(index_select(flat, 0, measured));                                      // (K, C)
   const Tensor back = index_add(zeros({batch * steps, channels}, x.dtype()), 0, measured, y);  // (B T, C)
   return permute(reshape(back, {batch, steps, channels}), {0, 2, 1});
 }
@@ -114,7 +113,8 @@ Tensor length_mask(const Lengths& lengths, std::int64_t steps) {
 Tensor global_avg_pool1d(const Tensor& x, const Tensor& mask) {
   check_mask("global_avg_pool1d", x, 2, mask);
   if (!mask.defined()) return mean(x, 2);
-  const Tensor measured = clamp(sum(to(mask, x.dtype()), 1, true), 1, std::numeric_limits<double>::infinity());  // (B, 1)
+  const Tensor measured =
+      clamp(sum(to(mask, x.dtype()), 1, true), 1, std::numeric_limits<double>::infinity());  // (B, 1)
   return sum(kept(x, mask), 2) / measured;
 }
 
@@ -128,7 +128,8 @@ Tensor global_max_pool1d(const Tensor& x, const Tensor& mask) {
 AttentionPool::AttentionPool(std::int64_t features, std::int64_t between, DType dtype)
     : hidden([&] {
         if (features < 1 || between < 1)
-          throw ConfigError(text("AttentionPool: ", features, " features, ", between, " hidden\n  help: choose 1 or more"));
+          throw ConfigError(
+              text("AttentionPool: ", features, " features, ", between, " hidden\n  help: choose 1 or more"));
         return Linear({.in_features = features, .out_features = between, .dtype = dtype});
       }()),
       score(empty({between}, dtype)) {

@@ -85,9 +85,7 @@ struct SignalCnn {
   explicit SignalCnn(const SignalCnnOptions& options);
   Tensor operator()(const Tensor& x, const Tensor& mask = Tensor()) const;
   std::int64_t width() const;  ///< channels of the last stage
-  void fields(auto&& f) {
-    f("conv1", conv1, "bn1", bn1, "blocks", blocks, "attention", attention, "pool", pool);
-  }
+  void fields(auto&& f) { f("conv1", conv1, "bn1", bn1, "blocks", blocks, "attention", attention, "pool", pool); }
 };
 
 enum class SignalCell : std::uint8_t { lstm, gru };
@@ -98,8 +96,8 @@ struct SignalRnnOptions {
   std::int64_t hidden_size = 64;  ///< per direction
   std::int64_t num_layers = 1;
   bool bidirectional = true;
-  double dropout = 0;            ///< between the layers
-  std::int64_t attention = 32;   ///< numbers within the attention pooling
+  double dropout = 0;           ///< between the layers
+  std::int64_t attention = 32;  ///< numbers within the attention pooling
   DType dtype = DType::float32;
 };
 
