@@ -174,10 +174,13 @@ Tensor SignalBlock::operator()(const Tensor& x, const Tensor& mask) const {
   return kept(relu(y + (downsample_conv ? normalized(*downsample_bn, (*downsample_conv)(seen), left) : seen)), left);
 }
 
-SignalCnn::SignalCnn(const SignalCnnOptions& o)
-    : conv1(convolution(checked(o).in_channels, o.channels.front(), o.kernel_size, 1)),
-      bn1(o.channels.front()),
-      pool(o.pool) {
+SignalCnn::SignalCnn(const SignalCnnOptions& unchecked)
+    : conv1([](const SignalCnnOptions& o) {
+        return convolution(o.in_channels, o.channels.front(), o.kernel_size, 1);
+      }(checked(unchecked))),
+      bn1(unchecked.channels.front()),
+      pool(unchecked.pool) {
+  const SignalCnnOptions& o = unchecked;
   std::int64_t in = o.channels.front();
   for (std::size_t stage = 0; stage < o.channels.size(); ++stage)
     for (std::int64_t i = 0; i < o.blocks; ++i) {
