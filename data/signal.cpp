@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numbers>
 #include <vector>
 
@@ -84,6 +85,24 @@ Tensor remove_baseline(const Tensor& x) {
       const T middle = median_of(from, steps, space);
       for (std::int64_t t = 0; t < steps; ++t) to[t] = from[t] - middle;
     }
+  });
+}
+
+Tensor group_median(const Tensor& x, std::span<const std::int64_t> groups) {
+  if (x.dim() == 3 && x.size(0) != static_cast<std::int64_t>(groups.size()))
+    throw ShapeError(text("group_median: ", x.size(0), " signals, ", groups.size(), " groups"));
+  return mapped("group_median", x, [&]<class T>(const T* from, T* to) {
+    std::map<std::int64_t, std::vector<std::int64_t>> members;
+    for (std::size_t b = 0; b < groups.size(); ++b) members[groups[b]].push_back(static_cast<std::int64_t>(b));
+    const std::int64_t size = x.size(1) * x.size(2);
+    std::vector<T> column, space;
+    for (const auto& [group, rows] : members)
+      for (std::int64_t i = 0; i < size; ++i) {
+        column.clear();
+        for (const std::int64_t b : rows) column.push_back(from[b * size + i]);
+        const T middle = median_of(column.data(), static_cast<std::int64_t>(rows.size()), space);
+        for (const std::int64_t b : rows) to[b * size + i] = middle;
+      }
   });
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include <weft/tensor/random.h>
@@ -17,6 +18,11 @@ void check_finite(const std::string& what, const Tensor& x);
 
 /// Each channel less its median: what breathing and electrodes add to a window that is short beside them.
 Tensor remove_baseline(const Tensor& x);
+
+/// The typical signal of each signal's group: at every channel and step the median over the signals b with one
+/// groups[b], such as a patient's recording. (B, C, T) -> (B, C, T). What departs from it is what is odd for this
+/// patient; no label is used. Throws ShapeError unless there are B groups.
+Tensor group_median(const Tensor& x, std::span<const std::int64_t> groups);
 
 /// Each signal moved by a whole number of steps, evenly from [-most, most]; the edge is repeated. 0 <= most < T.
 Tensor shift_signals(const Tensor& x, std::int64_t most, Generator& g);

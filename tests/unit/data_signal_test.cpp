@@ -58,6 +58,13 @@ TEST_CASE("signals: the baseline is a channel's median") {
   CHECK(to_vector<double>(remove_baseline(one({3, 1, 7}))) == Doubles{0, -2, 4});
 }
 
+TEST_CASE("group_median: each signal's is that of its group") {
+  const Tensor x = from(Doubles{1, 9, 50, 60, 3, 5, 2, 7}, {4, 1, 2});
+  const std::vector<std::int64_t> groups = {4, -1, 4, 4};
+  CHECK(to_vector<double>(group_median(x, groups)) == Doubles{2, 7, 50, 60, 2, 7, 2, 7});
+  CHECK(error_of([&] { group_median(ones({3, 1, 2}), groups); }) == "ShapeError: group_median: 3 signals, 4 groups");
+}
+
 TEST_CASE("shift_signals: every shift up to the most, edges repeated, channels together") {
   Generator g{.seed = 1};
   std::set<double> seen;
