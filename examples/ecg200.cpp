@@ -1,65 +1,47 @@
-// Is this heart beat one of a heart short of blood? A hundred beats to learn from.
-// ECG200 holds single beats of 96 samples, normal or ischaemic; the nearest neighbour among the 100 training beats is
-// right for 88 of the 100 test beats. A network with tens of thousands of weights would learn so few by heart. What
-// keeps it from that: each epoch shows every beat moved, stretched, scaled and noised anew; labels are softened; and
-// what is used in the end is the average of the last weights, of three networks. All of that was chosen by
-// cross-validation within the training beats (--validate prints it); the test beats were looked at once.
-// Beside the convolutional encoder stands a recurrent one (GRU with attention pooling).
-//   ecg200 [--full] [--validate] [--threads N]      data: $WEFT_DATA/ecg200/{x,y}_{train,test}.npy
+// Is this heart short of blood? A hundred beats to learn from (ECG200: 96 samples each, normal or ischaemic).
+// The nearest neighbour is right for 88 of the 100 test beats; a network could simply learn so few by heart. What keeps
+// it from that: each epoch shows every beat moved, stretched, scaled and noised anew, labels are softened, and what is
+// used is the average of the last weights, of three networks. All of it was chosen by cross-validation within the
+// training beats, as --validate repeats it. Beside the convolutional encoder stands a recurrent one.
+//   ecg200 [--full | --validate]      data: $WEFT_DATA/ecg200/{x,y}_{train,test}.npy
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
-#include <map>
 
-#include <weft/autograd/grad.h>
-#include <weft/autograd/ops.h>
-#include <weft/data/loader.h>
-#include <weft/data/npy.h>
-#include <weft/data/signal.h>
-#include <weft/data/split.h>
-#include <weft/data/statistics.h>
-#include <weft/layers/signal.h>
-#include <weft/optim/averaging.h>
-#include <weft/optim/gradients.h>
-#include <weft/optim/optimizer.h>
-#include <weft/optim/schedule.h>
-#include <weft/show/plot.h>
-#include <weft/show/terminal.h>
-#include <weft/tensor/create.h>
-#include <weft/tensor/parallel.h>
+#include <weft/weft.h>
 
 using namespace weft;
 
-constexpr int members = 3;  // networks whose probabilities are averaged
+constexpr int epochs = 100, members = 3;  // so many networks' probabilities are averaged
+const data::SignalAugmentation augmentation{.shift = 6, .stretch = 0.15, .scale = 0.15, .wander = 0.2, .noise = 0.1};
 
-/// An encoder (B, 1, T) -> (B, width) and a linear decision.
-template <class Encoder>
-struct Net {
-  Encoder encoder;
-  Dropout dropout{0.3};
-  Linear out;
-  explicit Net(const Encoder& e) : encoder(e), out(encoder.width(), 2) {}
-  Tensor operator()(const Tensor& x) const { return out(dropout(encoder(x))); }
-  void fields(auto&& f) { f("encoder", encoder, "dropout", dropout, "out", out); }
-};
+using Part = std::pair<Tensor, Tensor>;  // beats (N, 1, 96), labels (N,)
 
-/// Trains one network and returns the probabilities (N, 2) that its average gives for `unseen`.
-template <class Encoder>
-Tensor probabilities(Net<Encoder> net, const Tensor& x, const Tensor& y, const Tensor& unseen, int epochs, double lr,
-                     std::uint64_t seed, std::vector<double>* losses) {
-  data::TensorLoader loader(x, y, {.batch_size = 20, .seed = seed});
+/// An encoder (N, 1, 96) -> (N, width) and a linear decision between two classes.
+Sequential network(const std::string& kind) {
+  if (kind == "CNN")
+    return Sequential(SignalCnn({.dropout = 0.1, .pool = SignalPool::max}), Dropout(0.3), Linear(128, 2));
+  return Sequential(SignalRnn({.hidden_size = 32, .num_layers = 2}), Dropout(0.3), Linear(64, 2));
+}
+
+/// Trains a network and returns the probabilities (N, 2) that its average gives for beats unseen.
+Tensor probabilities(const std::string& kind, const Part& seen, const Tensor& unseen, std::uint64_t seed,
+                     std::vector<double>* losses) {
+  manual_seed(seed);
+  Sequential net = network(kind);
+  data::TensorLoader loader(seen.first, seen.second, {.batch_size = 20, .seed = seed});
+  const double lr = kind == "CNN" ? 2e-3 : 5e-3;
   optim::AdamW optimizer(parameters(net), {.lr = lr, .weight_decay = 1e-2});
-  optim::Scheduler schedule(
-      optimizer, optim::OneCycleLr{.max_lr = lr, .total_steps = epochs * loader.steps() + 1, .cycle_momentum = false});
-  optim::ModelAverage<Net<Encoder>> average(net, {.decay = 0.98});
-  const data::SignalAugmentation augmentation{.shift = 4, .stretch = 0.1, .scale = 0.1, .wander = 0.1, .noise = 0.05};
+  const std::int64_t steps = epochs * loader.steps() + 1;
+  optim::Scheduler schedule(optimizer, optim::OneCycleLr{.max_lr = lr, .total_steps = steps, .cycle_momentum = false});
+  optim::ModelAverage<Sequential> average(net, {.decay = 0.98});
   Generator random{seed, 1 << 20};
   for (int epoch = 0; epoch < epochs; ++epoch) {
     double total = 0;
     for (auto& [beats, target] : loader) {
-      const Tensor loss =
-          cross_entropy(net(data::augment_signals(beats, augmentation, random)), target, {.label_smoothing = 0.1});
+      const Tensor logits = net(data::augment_signals(beats, augmentation, random));
+      const Tensor loss = cross_entropy(logits, target, {.label_smoothing = 0.1});
       loss.backward();
       optim::clip_gradient_norm(parameters(net), 1);
       optimizer.step();
@@ -75,76 +57,63 @@ Tensor probabilities(Net<Encoder> net, const Tensor& x, const Tensor& y, const T
   return softmax(average.model(unseen), 1);
 }
 
-/// Share of right answers of the ensemble of one seed.
-double accuracy(const std::string& kind, const Tensor& x, const Tensor& y, const Tensor& unseen, const Tensor& truth,
-                std::uint64_t seed, std::vector<double>* losses = nullptr) {
-  Tensor sum_of_members = zeros({unseen.size(0), 2});
-  for (std::uint64_t m = 0; m < members; ++m) {
-    const std::uint64_t own = 100 * seed + m;
-    manual_seed(own);
-    std::vector<double>* keep = m == 0 ? losses : nullptr;
-    sum_of_members =
-        sum_of_members + (kind == "CNN"
-                              ? probabilities(Net(SignalCnn({.dropout = 0.1, .pool = SignalPool::max})), x, y, unseen,
-                                              100, 2e-3, own, keep)
-                              : probabilities(Net(SignalRnn({.hidden_size = 32})), x, y, unseen, 100, 5e-3, own, keep));
-  }
-  return mean(to(eq(argmax(sum_of_members, 1), truth), DType::float32)).item();
+/// Share of right answers of several networks together; `losses` receives the training losses of the first.
+double accuracy(const std::string& kind, const Part& seen, const Part& unseen, std::uint64_t seed,
+                std::vector<double>* losses) {
+  Tensor together = zeros({unseen.first.size(0), 2});
+  for (std::uint64_t m = 0; m < members; ++m)
+    together = together + probabilities(kind, seen, unseen.first, 100 * seed + m, m == 0 ? losses : nullptr);
+  return mean(to(eq(argmax(together, 1), unseen.second), DType::float32)).item();
 }
 
 int main(int count, char** words) {
-  int seeds = 1;
-  bool validate = false;
-  for (int i = 1; i < count; ++i) {
-    if (!std::strcmp(words[i], "--full")) seeds = 5;
-    if (!std::strcmp(words[i], "--validate")) validate = true;
-    if (!std::strcmp(words[i], "--threads") && i + 1 < count) set_num_threads(std::atoi(words[i + 1]));
-  }
-  const char* folder = std::getenv("WEFT_DATA");
-  const std::string path = std::string(folder ? folder : ".") + "/ecg200/";
+  const std::string option = count > 1 ? words[1] : "";
+  const bool validate = option == "--validate";
+  const std::uint64_t seeds = validate || option == "--full" ? 5 : 1;
+  const std::string path = std::string(std::getenv("WEFT_DATA") ? std::getenv("WEFT_DATA") : ".") + "/ecg200/";
   if (!std::filesystem::exists(path + "x_train.npy"))
     return std::puts("skipped: no ecg200/x_train.npy; set WEFT_DATA to the folder that holds ecg200") < 0;
-  const Tensor x = data::load_npy(path + "x_train.npy"), x_test = data::load_npy(path + "x_test.npy");
-  const Tensor y = to(data::load_npy(path + "y_train.npy"), DType::int64);
-  const Tensor y_test = to(data::load_npy(path + "y_test.npy"), DType::int64);
-  data::check_finite("ecg200", x);
-  const std::vector<std::int64_t> labels = to_vector<std::int64_t>(y);
+  const auto load = [&](const std::string& set) {
+    return Part{data::load_npy(path + "x_" + set + ".npy"),
+                to(data::load_npy(path + "y_" + set + ".npy"), DType::int64)};
+  };
+  const Part train = load("train"), test = load("test");
+  data::check_finite("ecg200", train.first);
+  std::vector<std::pair<Part, Part>> parts = {{train, test}};
+  Generator g{1};
+  if (validate) {  // five folds of the training beats, none of the test ones
+    parts.clear();
+    const auto rows = [&](const auto& index) {
+      return Part{data::take_rows(train.first, index), data::take_rows(train.second, index)};
+    };
+    for (const data::Split& fold : data::stratified_k_fold(to_vector<std::int64_t>(train.second), 5, g))
+      parts.push_back({rows(fold.train), rows(fold.test)});
+  }
 
-  std::map<std::string, std::vector<double>> results, losses;
+  show::TextTable table({"encoder", "accuracy", "deviation over seeds"});
+  std::vector<show::Line> curves;
   show::Progress progress(stderr, false);
   std::int64_t done = 0;
-  for (int seed = 1; seed <= seeds; ++seed)
-    for (const std::string kind : {"CNN", "GRU"}) {
-      std::vector<double> curve;
-      Generator g{static_cast<std::uint64_t>(seed)};
-      if (!validate)
-        results[kind].push_back(accuracy(kind, x, y, x_test, y_test, static_cast<std::uint64_t>(seed), &curve));
-      double right = 0;  // over five folds of the training beats, none of the test ones
-      for (const data::Split& fold : validate ? data::stratified_k_fold(labels, 5, g) : std::vector<data::Split>())
-        right += 0.2 * accuracy(kind, data::take_rows(x, fold.train), data::take_rows(y, fold.train),
-                                data::take_rows(x, fold.test), data::take_rows(y, fold.test),
-                                static_cast<std::uint64_t>(seed), &curve);
-      if (validate) results[kind].push_back(right);
-      losses.try_emplace(kind, curve);
-      progress.update(++done, 2 * seeds, kind);
+  for (const std::string kind : {"CNN", "GRU"}) {
+    std::vector<double> all, losses;
+    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+      double right = 0;
+      for (const auto& [seen, unseen] : parts)
+        right += accuracy(kind, seen, unseen, seed, losses.empty() ? &losses : nullptr);
+      all.push_back(right / static_cast<double>(parts.size()));
+      progress.update(++done, static_cast<std::int64_t>(2 * seeds), kind);
     }
-  progress.finish();
-  // The nearest neighbour: the training beat at the least squared distance.
-  const Tensor distance = sum(square(x_test - permute(x, {1, 0, 2})), 2);  // (test, 1, T) - (1, train, T)
-  const double nearest = mean(to(eq(index_select(y, 0, argmin(distance, 1)), y_test), DType::float32)).item();
-  std::printf("Accuracy on %s, %d seed%s\n", validate ? "five folds of the 100 training beats" : "100 test beats",
-              seeds, seeds > 1 ? "s" : "");
-  show::TextTable table({"encoder", "mean", "lowest", "highest", "95 % interval of the mean"});
-  for (const auto& [kind, all] : results) {
-    const data::Interval mean = data::mean_interval(all);
-    table.row({kind, show::fixed(mean.estimate), show::fixed(*std::min_element(all.begin(), all.end())),
-               show::fixed(*std::max_element(all.begin(), all.end())),
-               all.size() > 1 ? show::fixed(mean.low) + " to " + show::fixed(mean.high) : "-"});
+    const double deviation = seeds > 1 ? std::sqrt(var(from(all)).item()) : NAN;
+    curves.push_back({kind, losses});
+    table.row({kind, show::fixed(mean(from(all)).item()), show::fixed(deviation)});
   }
-  if (!validate) table.row({"nearest neighbour", show::fixed(nearest), "-", "-", "-"});
-  std::fputs(table.str().c_str(), stdout);
+  progress.finish();
+  // The nearest neighbour: the training beat at the least squared distance, of (test, 1, T) - (1, train, T).
+  const Tensor nearest = argmin(sum(square(test.first - permute(train.first, {1, 0, 2})), 2), 1);
+  const Tensor right = eq(index_select(train.second, 0, nearest), test.second);
+  if (!validate) table.row({"nearest neighbour", show::fixed(mean(to(right, DType::float32)).item()), "-"});
+  std::printf("%s\n%straining loss by epoch: runs/ecg200.svg\n",
+              validate ? "Five folds of training beats" : "Test beats", table.str().c_str());
   std::filesystem::create_directories("runs");
-  show::save_plot("runs/ecg200.svg", {{"CNN", losses["CNN"]}, {"GRU", losses["GRU"]}},
-                  {.title = "ECG200", .x_label = "epoch", .y_label = "training loss"});
-  std::puts("training loss by epoch: runs/ecg200.svg");
+  show::save_plot("runs/ecg200.svg", curves, {.title = "ECG200", .x_label = "epoch", .y_label = "training loss"});
 }

@@ -1,15 +1,12 @@
 #pragma once
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <map>
 #include <string>
 #include <vector>
 
-#include <weft/autograd/ops.h>
-#include <weft/data/csv.h>
-#include <weft/data/modalities.h>
-#include <weft/data/npy.h>
-#include <weft/data/signal.h>
-#include <weft/tensor/create.h>
+#include <weft/weft.h>
 
 /// How mitbih.cpp sees a beat: its two leads, when it came, and whose it is. Everything is taken relative to the
 /// person, from all beats of their record but no label: a lead less the record's median beat shows what is odd for
@@ -81,4 +78,32 @@ inline Beats pick(const Beats& b, const Rows& rows) {
     out.record.push_back(b.record[static_cast<std::size_t>(i)]);
   }
   return out;
+}
+
+/// The running sums of how often each beat is drawn in training. Nine of ten beats are normal, and some people have
+/// thousands of one kind: so training beats are drawn such that each class has a fixed share, and a record's part in it
+/// grows with the root of its number of beats.
+inline std::vector<double> drawing(const Beats& b) {
+  constexpr std::array share = {0.6, 0.1, 0.28, 0.02};
+  std::map<std::pair<std::int64_t, std::int64_t>, double> cells;
+  for (std::size_t i = 0; i < b.y.size(); ++i) cells[{b.y[i], b.record[i]}] += 1;
+  std::array<double, 5> roots{};
+  for (const auto& [cell, n] : cells) roots[static_cast<std::size_t>(cell.first)] += std::sqrt(n);
+  std::vector<double> sums;
+  for (std::size_t i = 0; i < b.y.size(); ++i) {
+    const auto c = static_cast<std::size_t>(b.y[i]);  // the 8 unclassifiable beats (Q) are left out
+    const double p = c > 3 ? 0 : share[c] / roots[c] / std::sqrt(cells[{b.y[i], b.record[i]}]);
+    sums.push_back((sums.empty() ? 0 : sums.back()) + p);
+  }
+  return sums;
+}
+
+/// `count` beats, each drawn by itself.
+inline Rows draw(const std::vector<double>& sums, std::int64_t count, Generator& random) {
+  Rows rows;
+  while (std::ssize(rows) < count) {
+    const auto at = std::upper_bound(sums.begin(), sums.end(), random.uniform() * sums.back()) - sums.begin();
+    rows.push_back(std::min<std::int64_t>(at, std::ssize(sums) - 1));
+  }
+  return rows;
 }
