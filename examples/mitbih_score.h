@@ -15,15 +15,19 @@
 using Names = std::vector<std::string>;
 using Counts = std::array<std::array<double, 5>, 5>;  // [truth][decision]
 
-/// Adds what `net` decides to the counts of each record.
+constexpr double v_bias = 0.6;
+
+/// Adds what `net` decides to the counts of each record. To miss a V is worse than to raise a false alarm: its logit is
+/// raised, by the first of 0.15, 0.3 ... that finds 93 of 100 in the folds of the training records.
 inline void judge(const fusion::Classifier& net, const Beats& b, const Names& names,
                   std::map<std::int64_t, Counts>& counts) {
   const NoGrad off;
+  const Tensor raised = tensor({0, 0, v_bias, 0});
   const data::Modalities evidence = b.x.select(names);
   for (std::int64_t begin = 0; begin < std::ssize(b.y); begin += 2048) {
     Rows rows(static_cast<std::size_t>(std::min<std::int64_t>(2048, std::ssize(b.y) - begin)));
     std::iota(rows.begin(), rows.end(), begin);
-    const Rows said = to_vector<std::int64_t>(argmax(net(evidence.rows(rows)).logits, 1));
+    const Rows said = to_vector<std::int64_t>(argmax(net(evidence.rows(rows)).logits + raised, 1));
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const auto at = static_cast<std::size_t>(rows[i]);
       counts[b.record[at]][static_cast<std::size_t>(b.y[at])][static_cast<std::size_t>(said[i])] += 1;
