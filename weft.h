@@ -5,6 +5,7 @@
 #include <weft/autograd/functional.h>
 #include <weft/autograd/grad.h>
 #include <weft/autograd/ops.h>
+#include <weft/data/align.h>
 #include <weft/data/augment.h>
 #include <weft/data/csv.h>
 #include <weft/data/dicom.h>
@@ -16,7 +17,9 @@
 #include <weft/data/modalities.h>
 #include <weft/data/nifti.h>
 #include <weft/data/npy.h>
+#include <weft/data/resample.h>
 #include <weft/data/scale.h>
+#include <weft/data/signal.h>
 #include <weft/data/split.h>
 #include <weft/data/statistics.h>
 #include <weft/fusion/classifier.h>
@@ -32,6 +35,7 @@
 #include <weft/layers/recurrent.h>
 #include <weft/layers/resnet.h>
 #include <weft/layers/serialize.h>
+#include <weft/layers/signal.h>
 #include <weft/layers/transformer.h>
 #include <weft/layers/vae.h>
 #include <weft/optim/averaging.h>
