@@ -14,6 +14,7 @@
 #include <weft/data/scale.h>
 #include <weft/data/split.h>
 #include <weft/data/statistics.h>
+#include <weft/data/survival.h>
 #include <weft/fusion/classifier.h>
 #include <weft/fusion/degrade.h>
 #include <weft/layers/attention.h>
@@ -27,6 +28,7 @@
 #include <weft/layers/recurrent.h>
 #include <weft/layers/resnet.h>
 #include <weft/layers/serialize.h>
+#include <weft/layers/tabular.h>
 #include <weft/layers/transformer.h>
 #include <weft/optim/averaging.h>
 #include <weft/optim/gradients.h>
