@@ -127,11 +127,13 @@ struct FTTransformer {
 };
 
 /// x (..., F) -> x * gate, one gate per feature, 1 at first. With an L1 penalty on the gates, taken as a proximal step
-/// after each step of the optimiser, most of them become exactly 0:
+/// after each plain gradient step, most of them become exactly 0:
 ///
-///   optimizer.step();
-///   optim::soft_threshold({net.gate.gate}, optimizer.lr() * factor);
+///   optim::Sgd gates({net.gate.gate}, {.lr = 0.1});       // and another optimiser for all else
+///   gates.step();
+///   optim::soft_threshold({net.gate.gate}, gates.lr() * factor);
 ///
+/// Not after Adam's steps: they are as long for a useless gate as for a useful one, and none would reach 0.
 /// What follows must have weight decay, or else it grows as the gates shrink and the penalty means nothing: a gate and
 /// its L2-penalised weights together are penalised like their product to the power 2/3, more sparing than L1 itself.
 struct SparseGate {

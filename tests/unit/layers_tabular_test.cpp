@@ -156,12 +156,14 @@ TEST_CASE("SparseGate: finds the features that matter, and says which") {
   const Tensor y = select(x, 1, 3) * 2.0 - select(x, 1, 150) * 1.5;
   GatedLinear net(features, 1);
   optim::AdamW optimizer({net.linear.weight, net.linear.bias}, {.lr = 0.01, .weight_decay = 1});
-  optimizer.add_group({net.gate.gate}, {.lr = 0.01, .weight_decay = 0});
-  for (int step = 0; step < 600; ++step) {
+  optim::Sgd gates({net.gate.gate}, {.lr = 0.1});
+  for (int step = 0; step < 400; ++step) {
     mse_loss(squeeze(net(x), 1), y).backward();
     optimizer.step();
-    optim::soft_threshold({net.gate.gate}, 0.01 * 0.3);
+    gates.step();
+    optim::soft_threshold({net.gate.gate}, gates.lr() * 0.05);
     optimizer.zero_grad();
+    gates.zero_grad();
   }
   const std::vector<std::int64_t> kept = net.gate.survivors();
   CHECK(net.gate.zero_fraction() >= 0.9);
