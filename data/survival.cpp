@@ -155,6 +155,17 @@ double SurvivalCurve::median() const noexcept {
   return infinity;
 }
 
+std::pair<std::vector<double>, std::vector<double>> SurvivalCurve::corners() const {
+  std::vector<double> x{0}, y{1};
+  for (std::size_t i = 0; i < time.size(); ++i) {
+    x.insert(x.end(), {time[i], time[i]});
+    y.insert(y.end(), {y.back(), survival[i]});
+  }
+  x.push_back(last);
+  y.push_back(y.back());
+  return {x, y};
+}
+
 SurvivalCurve kaplan_meier(Numbers time, Labels event, double level) {
   check("kaplan_meier", time, event);
   if (!(level > 0 && level < 1)) throw ConfigError(text("kaplan_meier: level ", level, " is not in (0, 1)"));

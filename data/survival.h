@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include <weft/data/statistics.h>
@@ -38,6 +39,8 @@ struct SurvivalCurve {
   double at(double t) const noexcept;
   /// The first time at which it is one half or less; infinite when that is never reached.
   double median() const noexcept;
+  /// The corners (time, share) of the curve as it is drawn, from 1 at time 0 in steps to `last`.
+  std::pair<std::vector<double>, std::vector<double>> corners() const;
 };
 /// S(t) = product over event times t_i <= t of 1 - d_i / n_i, with the interval exp(-exp(log(-log S) -+ z se)), se by
 /// Greenwood's formula. Throws ConfigError for a level outside (0, 1). Kaplan and Meier (1958).

@@ -97,6 +97,9 @@ TEST_CASE("Kaplan-Meier: by hand") {
   CHECK(c.at(3) == c.survival[1]);
   CHECK(c.at(4.9) == c.survival[1]);
   CHECK(c.median() == 3);
+  const auto [x, y] = c.corners();
+  CHECK(x == Reals{0, 1, 1, 3, 3, 5, 5, 6});
+  CHECK(y == Reals{1, 1, c.survival[0], c.survival[0], c.survival[1], c.survival[1], c.survival[2], c.survival[2]});
   // Greenwood at month 3: the variance of log S is 1 / (6 * 5) + 2 / (5 * 3).
   const double s = 0.5, spread = 1.959963984540054 * std::sqrt(1. / 30 + 2. / 15) / std::log(2);
   CHECK(c.low[1] == doctest::Approx(std::pow(s, std::exp(spread))));
