@@ -5,6 +5,7 @@
 // own, that of the genes behind a sparse gate; their standardised risks are averaged (late fusion). Beside them stands
 // the linear Cox model with an L2 penalty (ridge). In each of the five published folds everything is learned and chosen
 // from the training patients. Data: $WEFT_DATA/tcga_gbmlgg_survival. Arguments: --full (5 seeds), --threads N.
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
