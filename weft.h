@@ -22,6 +22,7 @@
 #include <weft/data/signal.h>
 #include <weft/data/split.h>
 #include <weft/data/statistics.h>
+#include <weft/data/survival.h>
 #include <weft/fusion/classifier.h>
 #include <weft/fusion/degrade.h>
 #include <weft/layers/attention.h>
@@ -36,6 +37,7 @@
 #include <weft/layers/resnet.h>
 #include <weft/layers/serialize.h>
 #include <weft/layers/signal.h>
+#include <weft/layers/tabular.h>
 #include <weft/layers/transformer.h>
 #include <weft/layers/vae.h>
 #include <weft/optim/averaging.h>

@@ -26,3 +26,4 @@
 #include <weft/autograd/ops/sorting.h>
 #include <weft/autograd/ops/sparse.h>
 #include <weft/autograd/ops/statistics.h>
+#include <weft/autograd/ops/survival.h>

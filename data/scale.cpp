@@ -123,6 +123,112 @@ std::vector<std::int64_t> places(const Column& column, const std::vector<std::st
   return out;
 }
 
+/// The values that were seen in training, for a message: the first of many.
+std::string known(const std::vector<std::string>& levels) {
+  constexpr std::size_t most = 8;
+  if (levels.empty()) return "none";
+  std::string out;
+  for (std::size_t i = 0; i < levels.size() && i < most; ++i) out += text(i ? ", \"" : "\"", levels[i], "\"");
+  return levels.size() > most ? text(out, " and ", levels.size() - most, " more") : out;
+}
+
+void check_seen(const char* op, const Column& column, const std::vector<std::int64_t>& place,
+                const std::vector<std::string>& levels) {
+  for (std::size_t row = 0; row < column.codes.size(); ++row)
+    if (const std::int64_t code = column.codes[row]; code >= 0 && place[static_cast<std::size_t>(code)] < 0)
+      throw ConfigError(text(op, ": column \"", column.name, "\" holds \"",
+                             column.levels[static_cast<std::size_t>(code)], "\" in row ", row,
+                             ", known from training are: ", known(levels),
+                             "\n  help: mend the value, or fit with .unseen = Unseen::unknown"));
+}
+
+/// A part's column in this table, as it was in training; `place` becomes where each of its levels stands among the
+/// part's (see places()).
+Column column_for(const char* op, const Table& table, const TableEncoder::Part& part, Unseen unseen,
+                  std::vector<std::int64_t>& place) {
+  const Column& given = table.at(part.column);
+  if (given.categorical && !part.categorical)
+    throw ConfigError(text(op, ": column \"", part.column, "\" holds text, in training it held numbers"));
+  Column column = part.categorical && !given.categorical ? as_text(given) : given;
+  place = places(column, part.levels);
+  if (part.categorical && unseen == Unseen::error) check_seen(op, column, place, part.levels);
+  return column;
+}
+
+TableEncoder::Part fitted(const char* op, const Column& column, Rows rows, bool indicators) {
+  TableEncoder::Part part;
+  part.column = column.name;
+  part.categorical = column.categorical;
+  if (column.categorical) {
+    part.levels = seen_levels(column, rows);
+    return part;
+  }
+  const Moments m = moments(op, rows, "column \"" + column.name + "\"",
+                            [&](std::int64_t row) { return column.numbers[static_cast<std::size_t>(row)]; });
+  part.mean = m.mean;
+  part.deviation = m.deviation;
+  part.indicator = indicators && m.gaps;
+  return part;
+}
+
+/// Rows of which nothing is known become NaN throughout.
+Encoded encoded(std::vector<double> values, const std::vector<char>& have, std::size_t width, DType dtype) {
+  const auto rows = static_cast<std::int64_t>(have.size());
+  Encoded out;
+  out.present = empty({rows}, DType::boolean);
+  bool* present = out.present.mutable_data<bool>();
+  for (std::size_t row = 0; row < have.size(); ++row) {
+    present[row] = have[row] != 0;
+    if (!have[row]) std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(row * width), width, nan);
+  }
+  out.features = narrowed(values, {rows, static_cast<std::int64_t>(width)}, dtype);
+  return out;
+}
+
+std::string parts_to_json(const std::vector<TableEncoder::Part>& parts, bool standardize, Unseen unseen) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const TableEncoder::Part& part : parts) {
+    nlohmann::ordered_json item = {{"column", part.column}};
+    if (part.categorical)
+      item["levels"] = part.levels;
+    else
+      item.update({{"mean", part.mean}, {"deviation", part.deviation}, {"indicator", part.indicator}});
+    list.push_back(std::move(item));
+  }
+  // Text from a file may hold bytes that are not UTF-8, which JSON cannot: they are replaced, never an abort.
+  return nlohmann::ordered_json{
+      {"standardize", standardize}, {"unseen", unseen == Unseen::error ? "error" : "unknown"}, {"columns", list}}
+      .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+/// Fills an encoder or coder with what parts_to_json() wrote.
+template <class Encoder>
+Encoder parts_from_json(const char* op, std::string_view encoded) {
+  try {
+    const auto json = nlohmann::json::parse(encoded);
+    Encoder out;
+    out.standardize = json.at("standardize").get<bool>();
+    // Files from before there was a choice passed over what they did not know.
+    out.unseen = json.value("unseen", std::string("unknown")) == "error" ? Unseen::error : Unseen::unknown;
+    for (const auto& item : json.at("columns")) {
+      TableEncoder::Part part;
+      part.column = item.at("column").get<std::string>();
+      part.categorical = item.contains("levels");
+      if (part.categorical) {
+        part.levels = item.at("levels").get<std::vector<std::string>>();
+      } else {
+        part.mean = item.at("mean").get<double>();
+        part.deviation = item.at("deviation").get<double>();
+        part.indicator = item.at("indicator").get<bool>();
+      }
+      out.parts.push_back(std::move(part));
+    }
+    return out;
+  } catch (const nlohmann::json::exception& e) {
+    throw ConfigError(text(op, ": not what to_json gives: ", e.what()));
+  }
+}
+
 std::size_t width_of(const TableEncoder::Part& part) noexcept {
   return part.categorical ? part.levels.size() : part.indicator ? 2 : 1;
 }
@@ -198,22 +304,9 @@ TableEncoder TableEncoder::fit(const Table& table, std::span<const std::string> 
   check_rows(op, rows, table.rows());
   TableEncoder out;
   out.standardize = options.standardize;
-  for (const std::size_t i : table.match(patterns)) {
-    const Column& column = table.columns[i];
-    Part part;
-    part.column = column.name;
-    part.categorical = column.categorical;
-    if (column.categorical) {
-      part.levels = seen_levels(column, rows);
-    } else {
-      const Moments m = moments(op, rows, "column \"" + column.name + "\"",
-                                [&](std::int64_t row) { return column.numbers[static_cast<std::size_t>(row)]; });
-      part.mean = m.mean;
-      part.deviation = m.deviation;
-      part.indicator = options.indicators && m.gaps;
-    }
-    out.parts.push_back(std::move(part));
-  }
+  out.unseen = options.unseen;
+  for (const std::size_t i : table.match(patterns))
+    out.parts.push_back(fitted(op, table.columns[i], rows, options.indicators));
   return out;
 }
 
@@ -226,11 +319,8 @@ Encoded TableEncoder::apply(const Table& table, DType dtype) const {
   std::vector<char> have(rows, 0);
   std::size_t at = 0;  // the part's first feature
   for (const Part& part : parts) {
-    const Column& given = table.at(part.column);
-    if (given.categorical && !part.categorical)
-      throw ConfigError(text("table encoder: column \"", part.column, "\" holds text, in training it held numbers"));
-    const Column column = part.categorical && !given.categorical ? as_text(given) : given;
-    const std::vector<std::int64_t> place = places(column, part.levels);
+    std::vector<std::int64_t> place;
+    const Column column = column_for("table encoder", table, part, unseen, place);
     for (std::size_t row = 0; row < rows; ++row) {
       double* to = values.data() + row * width + at;
       const bool missing = column.missing(static_cast<std::int64_t>(row));
@@ -246,15 +336,7 @@ Encoded TableEncoder::apply(const Table& table, DType dtype) const {
     }
     at += width_of(part);
   }
-  Encoded out;
-  out.present = empty({table.rows()}, DType::boolean);
-  bool* present = out.present.mutable_data<bool>();
-  for (std::size_t row = 0; row < rows; ++row) {
-    present[row] = have[row] != 0;
-    if (!have[row]) std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(row * width), width, nan);
-  }
-  out.features = narrowed(values, {table.rows(), static_cast<std::int64_t>(width)}, dtype);
-  return out;
+  return encoded(std::move(values), have, width, dtype);
 }
 
 std::vector<std::string> TableEncoder::feature_names() const {
@@ -270,43 +352,82 @@ std::vector<std::string> TableEncoder::feature_names() const {
   return out;
 }
 
-std::string TableEncoder::to_json() const {
-  nlohmann::ordered_json list = nlohmann::ordered_json::array();
-  for (const Part& part : parts) {
-    nlohmann::ordered_json item = {{"column", part.column}};
-    if (part.categorical)
-      item["levels"] = part.levels;
-    else
-      item.update({{"mean", part.mean}, {"deviation", part.deviation}, {"indicator", part.indicator}});
-    list.push_back(std::move(item));
-  }
-  // Text from a file may hold bytes that are not UTF-8, which JSON cannot: they are replaced, never an abort.
-  return nlohmann::ordered_json{{"standardize", standardize}, {"columns", list}}.dump(
-      -1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+std::string TableEncoder::to_json() const { return parts_to_json(parts, standardize, unseen); }
+TableEncoder TableEncoder::from_json(std::string_view encoded) {
+  return parts_from_json<TableEncoder>("table encoder", encoded);
 }
 
-TableEncoder TableEncoder::from_json(std::string_view encoded) {
-  try {
-    const auto json = nlohmann::json::parse(encoded);
-    TableEncoder out;
-    out.standardize = json.at("standardize").get<bool>();
-    for (const auto& item : json.at("columns")) {
-      Part part;
-      part.column = item.at("column").get<std::string>();
-      part.categorical = item.contains("levels");
-      if (part.categorical) {
-        part.levels = item.at("levels").get<std::vector<std::string>>();
-      } else {
-        part.mean = item.at("mean").get<double>();
-        part.deviation = item.at("deviation").get<double>();
-        part.indicator = item.at("indicator").get<bool>();
-      }
-      out.parts.push_back(std::move(part));
+// ---- a table's columns each by itself
+
+TableCoder TableCoder::fit(const Table& table, std::span<const std::string> patterns, Rows rows,
+                           const CoderOptions& options) {
+  constexpr const char* op = "table coder";
+  check_rows(op, rows, table.rows());
+  TableCoder out;
+  out.standardize = options.standardize;
+  out.unseen = options.unseen;
+  for (const std::size_t i : table.match(patterns)) out.parts.push_back(fitted(op, table.columns[i], rows, false));
+  std::stable_partition(out.parts.begin(), out.parts.end(), [](const auto& part) { return !part.categorical; });
+  return out;
+}
+
+Encoded TableCoder::apply(const Table& table, DType dtype) const {
+  if (dtype != DType::float32 && dtype != DType::float64)  // codes have to be exact
+    throw DtypeError(text("table coder: features cannot be ", dtype));
+  const auto rows = static_cast<std::size_t>(table.rows());
+  std::vector<double> values(rows * parts.size(), 0.0);
+  std::vector<char> have(rows, 0);
+  for (std::size_t j = 0; j < parts.size(); ++j) {
+    const TableEncoder::Part& part = parts[j];
+    std::vector<std::int64_t> place;
+    const Column column = column_for("table coder", table, part, unseen, place);
+    for (std::size_t row = 0; row < rows; ++row) {
+      double& to = values[row * parts.size() + j];
+      const bool missing = column.missing(static_cast<std::int64_t>(row));
+      if (!missing) have[row] = 1;
+      if (part.categorical)  // the place -1 of what training has not seen becomes 1, "unknown"
+        to = missing ? 0 : static_cast<double>(place[static_cast<std::size_t>(column.codes[row])] + 2);
+      else
+        to = standardize ? (column.numbers[row] - part.mean) / part.deviation : column.numbers[row];
     }
-    return out;
-  } catch (const nlohmann::json::exception& error) {
-    throw ConfigError(text("table encoder: not what to_json gives: ", error.what()));
   }
+  return encoded(std::move(values), have, parts.size(), dtype);
+}
+
+std::int64_t TableCoder::numeric() const noexcept {
+  return std::count_if(parts.begin(), parts.end(), [](const auto& part) { return !part.categorical; });
+}
+
+std::vector<std::int64_t> TableCoder::cardinalities() const {
+  std::vector<std::int64_t> out;
+  for (const TableEncoder::Part& part : parts)
+    if (part.categorical) out.push_back(static_cast<std::int64_t>(part.levels.size()) + 2);
+  return out;
+}
+
+std::vector<std::string> TableCoder::names() const {
+  std::vector<std::string> out;
+  for (const TableEncoder::Part& part : parts) out.push_back(part.column);
+  return out;
+}
+
+std::string TableCoder::to_json() const { return parts_to_json(parts, standardize, unseen); }
+TableCoder TableCoder::from_json(std::string_view encoded) {
+  return parts_from_json<TableCoder>("table coder", encoded);
+}
+
+Tensor balanced_class_weights(std::span<const std::int64_t> labels, std::int64_t classes) {
+  std::vector<double> counts(static_cast<std::size_t>(std::max<std::int64_t>(classes, 0)), 0.0);
+  for (const std::int64_t label : labels) {
+    if (label < 0 || label >= classes)
+      throw ConfigError(text("balanced_class_weights: label ", label, " is outside the ", classes, " classes"));
+    ++counts[static_cast<std::size_t>(label)];
+  }
+  for (std::size_t c = 0; c < counts.size(); ++c) {
+    if (counts[c] == 0) throw ConfigError(text("balanced_class_weights: class ", c, " has no members"));
+    counts[c] = static_cast<double>(labels.size()) / (static_cast<double>(classes) * counts[c]);
+  }
+  return narrowed(counts, {static_cast<std::int64_t>(counts.size())}, DType::float32);
 }
 
 }  // namespace weft::data

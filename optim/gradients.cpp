@@ -1,9 +1,11 @@
 #include <weft/optim/gradients.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include <weft/autograd/grad.h>
 #include <weft/autograd/ops.h>
+#include <weft/tensor/create.h>
 #include <weft/tensor/kernels.h>
 
 namespace weft::optim {
@@ -84,6 +86,31 @@ void soft_threshold(const std::vector<Tensor>& parameters, double threshold) {
     kernels::copy_into(p, sign(p) * relu(abs(p) - threshold));
     ++p.body().storage->version;
   }
+}
+
+void group_soft_threshold(const Tensor& parameter, int axis, double threshold) {
+  check_limit("group_soft_threshold", threshold);
+  const NoGrad off;
+  const int kept = normalize_axis("group_soft_threshold", axis, parameter.dim());
+  std::vector<int> others;
+  for (int i = 0; i < parameter.dim(); ++i)
+    if (i != kept) others.push_back(i);
+  const Tensor norms = others.empty() ? abs(parameter) : sqrt(sum(square(parameter), others, true));
+  // A group of 0 stays what it is: 0 / 0 must not make it NaN.
+  const Tensor shrunk = relu(norms - threshold) / maximum(norms, scalar(1e-30, norms.dtype()));
+  kernels::copy_into(parameter, parameter * shrunk);
+  ++parameter.body().storage->version;
+}
+
+double zero_fraction(const std::vector<Tensor>& parameters) {
+  std::int64_t zeros = 0, all = 0;
+  for (const Tensor& p : parameters) {
+    const std::vector<double> values = to_vector<double>(p);
+    zeros += std::count(values.begin(), values.end(), 0.0);
+    all += p.numel();
+  }
+  if (all == 0) throw ConfigError("zero_fraction: there are no parameters");
+  return static_cast<double>(zeros) / static_cast<double>(all);
 }
 
 }  // namespace weft::optim

@@ -24,5 +24,11 @@ Tensor l1_penalty(const std::vector<Tensor>& parameters, double factor);
 /// The proximal step of the L1 penalty, in place: p = sign(p) * max(|p| - threshold, 0), with
 /// threshold = learning rate * factor. Gives true zeros. Beck and Teboulle (2009).
 void soft_threshold(const std::vector<Tensor>& parameters, double threshold);
+/// The same for the sum of the L2 norms of groups, which become 0 as a whole: g = g * max(1 - threshold / |g|, 0) for
+/// each slice g = parameter[..., i, ...] of an axis: axis 1 of a first layer's weight drops features, axis 0 neurons.
+/// Throws ConfigError for a negative threshold, ShapeError for an axis out of range. Yuan and Lin (2006).
+void group_soft_threshold(const Tensor& parameter, int axis, double threshold);
+/// The share of the parameters' numbers that are exactly 0. Throws ConfigError when there are none.
+double zero_fraction(const std::vector<Tensor>& parameters);
 
 }  // namespace weft::optim

@@ -417,7 +417,9 @@ void check_enough(const Study& study, const Dataset& dataset) {
 Preparation Preparation::fit(const Dataset& dataset, std::span<const std::int64_t> rows) {
   Preparation p;
   const std::vector<std::string> all = {"*"};
-  for (const Evidence& e : dataset.evidence) p.encoders.push_back(data::TableEncoder::fit(e.table, all, rows));
+  // A value that only a test patient has is no reason to end a comparison: it counts as none of those known.
+  for (const Evidence& e : dataset.evidence)
+    p.encoders.push_back(data::TableEncoder::fit(e.table, all, rows, {.unseen = data::Unseen::unknown}));
   return p;
 }
 

@@ -139,6 +139,22 @@ Tensor nll_loss(const Tensor& log_probabilities, const Tensor& target, const Cro
   return reduced_rows(neg(chosen) * row_weights(target, options, log_probabilities.dtype()), target, options);
 }
 
+Tensor weighted_mean(const Tensor& losses, const Tensor& weights) {
+  bool fits = weights.dim() <= losses.dim();
+  for (int i = 0; fits && i < weights.dim(); ++i) fits = weights.shape()[i] == losses.shape()[i];
+  if (!fits)
+    throw ShapeError(text("weighted_mean: the losses are ", losses.shape(), ", the weights ", weights.shape(),
+                          "\n  help: pass the losses with Reduction::none and a weight for each sample"));
+  const DType type = is_floating(losses.dtype()) ? losses.dtype() : DType::float32;
+  const Tensor w = to(weights, type);
+  if (any(lt(w, 0)).item() != 0) throw ConfigError("weighted_mean: there is a negative weight");
+  const Tensor total = sum(w);
+  if (!(total.item() > 0)) throw ConfigError("weighted_mean: no weight is above 0");
+  std::vector<int> inner;
+  for (int i = w.dim(); i < losses.dim(); ++i) inner.push_back(i);
+  return sum((inner.empty() ? losses : mean(losses, inner)) * w) / total;
+}
+
 Tensor mse_loss(const Tensor& x, const Tensor& y, Reduction reduction) { return reduced(square(x - y), reduction); }
 
 Tensor l1_loss(const Tensor& x, const Tensor& y, Reduction reduction) { return reduced(abs(x - y), reduction); }

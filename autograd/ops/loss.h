@@ -26,6 +26,14 @@ struct CrossEntropyOptions {
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntropyOptions& options = {});
 /// -input[target] of log-probabilities (B, C), or the other shapes of cross_entropy.
 Tensor nll_loss(const Tensor& log_probabilities, const Tensor& target, const CrossEntropyOptions& options = {});
+/// A weight per sample for every loss: sum_i w_i l_i / sum_i w_i over losses l that were asked for with
+/// Reduction::none. Weights have the losses' shape or that of their first axes; then l_i is the mean of the elements of
+/// row i. Weights of classes are weights of samples, too: index_select(class_weights, 0, target), alone or times the
+/// samples' own. Shape: losses (N, ...), weights (N,) -> (). Throws ShapeError for other shapes, ConfigError for a
+/// negative weight and where no weight is above 0. Gradient: w / sum w to the losses; to the weights (l - result) / sum
+/// w.
+Tensor weighted_mean(const Tensor& losses, const Tensor& weights);
+
 /// (x - y)^2.
 Tensor mse_loss(const Tensor& x, const Tensor& y, Reduction reduction = Reduction::mean);
 /// |x - y|.

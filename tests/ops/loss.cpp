@@ -93,6 +93,29 @@ const Family losses{
            .errors = {{"x(5, 3), x(5)",
                        "DtypeError: nll_loss: the target is float64\n  help: pass class numbers as int64"},
                       {"x(5, 3), index(4)", "ShapeError: nll_loss: scores [5, 3] need a target [5], it is [4]"}}},
+    Record{.name = "weighted_mean",
+           .weft = "weighted_mean(input, weights)",
+           .call = [](const Args& a) { return weighted_mean(a.tensor("input"), a.tensor("weights")); },
+           .samples = {"x(4), positive(4)", "x(3, 2), positive(3)", "x(3, 2), positive(3, 2)",
+                       "x(2, 3, 2), positive(2, 3)", "x(3), tensor([3, 2, 0.5])", "x(), positive()",
+                       "x(2, 3), positive()"},
+           .reference =
+               [](const Args& a) {
+                 const Tensor x = a.tensor("input");
+                 const Line values = to_vector<double>(x), weights = to_vector<double>(a.tensor("weights"));
+                 const std::size_t each = values.size() / weights.size();  // elements of a row
+                 double sum = 0, total = 0;
+                 for (std::size_t i = 0; i < values.size(); ++i) {
+                   sum += values[i] * weights[i / each];
+                   total += weights[i / each];
+                 }
+                 return scalar(sum / total, DType::float64);
+               },
+           .errors = {{"x(3, 2), x(2)",
+                       "ShapeError: weighted_mean: the losses are [3, 2], the weights [2]\n"
+                       "  help: pass the losses with Reduction::none and a weight for each sample"},
+                      {"x(2), tensor([1, -1])", "ConfigError: weighted_mean: there is a negative weight"},
+                      {"x(2), tensor([0, 0])", "ConfigError: weighted_mean: no weight is above 0"}}},
     Record{.name = "mse_loss",
            .torch = {"nn.functional.mse_loss(input, target, size_average=None, reduce=None, reduction='mean')"},
            .call = [](const Args& a) { return mse_loss(a.tensor("input"), a.tensor("target"), reduction(a)); },

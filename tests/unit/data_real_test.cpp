@@ -26,7 +26,7 @@ TEST_CASE("real tables and arrays") {
     CHECK(t.match(Names{"tau", "p_tau", "Ab_42"}).size() == 3);
     std::vector<std::int64_t> rows;
     for (std::int64_t i = 0; i < 200; ++i) rows.push_back(i);
-    const Encoded e = TableEncoder::fit(t, Names{"*", "!target", "!split"}, rows).apply(t);
+    const Encoded e = TableEncoder::fit(t, Names{"*", "!target", "!split"}, rows, {.unseen = Unseen::unknown}).apply(t);
     CHECK(e.features.size(0) == 333);
     for (const float v : to_vector<float>(e.features)) REQUIRE(std::abs(v) < 100);
   }

@@ -65,7 +65,8 @@ TEST_CASE("one-hot: levels of the training rows; others are all zeros") {
 TEST_CASE("table encoder: a modality from columns, with presence") {
   const Table t = patients();
   const Names columns = {"age", "tau", "gene"};
-  const TableEncoder e = TableEncoder::fit(t, columns, Index{0, 1, 2, 3}, {.indicators = true});
+  const TableEncoder e =
+      TableEncoder::fit(t, columns, Index{0, 1, 2, 3}, {.indicators = true, .unseen = Unseen::unknown});
   CHECK(e.feature_names() == Names{"age", "age=missing", "tau", "tau=missing", "gene=E3", "gene=E4"});
   const Encoded out = e.apply(t, DType::float64);
   CHECK(truths(out.present) == std::vector<bool>{true, true, true, false, true});
@@ -127,4 +128,58 @@ TEST_CASE("scale: messages") {
         "table encoder: row 5 is outside the 5 rows");
   CHECK(message<DtypeError>([&] { TableEncoder().apply(t, DType::int64); }) ==
         "table encoder: features cannot be int64");
+}
+
+TEST_CASE("table encoder: a category unseen in training is named, with those that are known") {
+  const Table t = patients();
+  const Names genes = {"gene"};
+  const TableEncoder e = TableEncoder::fit(t, genes, Index{0, 1, 2});
+  CHECK(message<ConfigError>([&] { e.apply(t); }) ==
+        "table encoder: column \"gene\" holds \"E2\" in row 4, known from training are: \"E3\", \"E4\"\n"
+        "  help: mend the value, or fit with .unseen = Unseen::unknown");
+  CHECK(e.apply(t.take(Index{0, 1, 2, 3})).features.shape() == Shape{4, 2});
+  CHECK(message<ConfigError>([&] { TableEncoder::from_json(e.to_json()).apply(t); }).starts_with("table encoder: col"));
+  CHECK(message<ConfigError>([&] {
+          TableCoder::fit(t, genes, Index{0}).apply(t);
+        }).starts_with("table coder: column \"gene\" holds \"E4\" in row 1, known from training are: \"E3\"\n"));
+  const Table many = parse_csv("c\na\nb\nc\nd\ne\nf\ng\nh\ni\nj\nz\n", "m.csv");
+  const Index first = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+  CHECK(contains(message<ConfigError>([&] { TableEncoder::fit(many, Names{"c"}, first).apply(many); }),
+                 "\"g\", \"h\" and 2 more\n"));
+  CHECK(contains(message<ConfigError>([&] { TableEncoder::fit(t, genes, Index{3}).apply(t); }),
+                 "known from training are: none"));
+}
+
+TEST_CASE("table coder: numbers with gaps, then codes") {
+  const Table t = patients();
+  const Names columns = {"gene", "age", "tau"};
+  const TableCoder c = TableCoder::fit(t, columns, Index{0, 1, 2}, {.unseen = Unseen::unknown});
+  CHECK(c.numeric() == 2);
+  CHECK(c.cardinalities() == Index{4});
+  CHECK(c.names() == Names{"age", "tau", "gene"});
+  const Encoded out = c.apply(t, DType::float64);
+  const double step = std::sqrt(1.5);
+  CHECK(same(to_vector<double>(out.features), {-step, -1, 2,      //
+                                               0, none, 3,        //
+                                               step, 1, 2,        //
+                                               none, none, none,  //
+                                               2 * step, 7, 1}));
+  CHECK(truths(out.present) == std::vector<bool>{true, true, true, false, true});
+  const TableCoder back = TableCoder::from_json(c.to_json());
+  CHECK(back.to_json() == c.to_json());
+  CHECK(same(to_vector<double>(back.apply(t, DType::float64).features), to_vector<double>(out.features)));
+  CHECK(message<ConfigError>([] { TableCoder::from_json("{"); }).starts_with("table coder: not what to_json gives: "));
+  CHECK(message<DtypeError>([&] { c.apply(t, DType::bfloat16); }) == "table coder: features cannot be bfloat16");
+  CHECK(message<ConfigError>([&] { TableCoder::fit(t, columns, Index{}); }) ==
+        "table coder: there are no training rows");
+}
+
+TEST_CASE("class weights: all classes weigh the same together") {
+  const Index labels = {0, 0, 0, 1, 2, 2};
+  CHECK(
+      same(to_vector<double>(balanced_class_weights(labels, 3)), to_vector<double>(tensor({6. / 9, 6. / 3, 6. / 6}))));
+  CHECK(message<ConfigError>([&] { balanced_class_weights(labels, 2); }) ==
+        "balanced_class_weights: label 2 is outside the 2 classes");
+  CHECK(message<ConfigError>([&] { balanced_class_weights(labels, 4); }) ==
+        "balanced_class_weights: class 3 has no members");
 }

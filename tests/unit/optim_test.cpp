@@ -339,6 +339,28 @@ TEST_CASE("the L1 penalty and its proximal step") {
   CHECK(p.requires_grad());
 }
 
+TEST_CASE("the proximal step of groups, and how many zeros there are") {
+  Tensor w = tensor({{3, 0.1, 0}, {4, 0.1, 0}}, DType::float64).set_requires_grad();
+  optim::group_soft_threshold(w, 1, 1);
+  CHECK(numbers(w)[0] == doctest::Approx(3 * 0.8));
+  CHECK(numbers(w)[3] == doctest::Approx(4 * 0.8));
+  CHECK(numbers(w)[1] == 0);
+  CHECK(numbers(w)[4] == 0);
+  CHECK(numbers(w)[5] == 0);
+  CHECK(w.requires_grad());
+  CHECK(optim::zero_fraction({w}) == doctest::Approx(4. / 6));
+  optim::group_soft_threshold(w, 0, 10);
+  CHECK(optim::zero_fraction({w}) == 1);
+  Tensor line = leaf({-2, 0.5});  // groups of one number: the same as L1
+  optim::group_soft_threshold(line, 0, 1);
+  CHECK(numbers(line) == std::vector<double>{-1, 0});
+  CHECK(error_of([&] { optim::group_soft_threshold(w, 2, 1); }) ==
+        "ShapeError: group_soft_threshold: axis 2 is out of range for 2 axes\n  help: choose an axis from -2 to 1");
+  CHECK(error_of([&] { optim::group_soft_threshold(w, 0, -1); }) ==
+        "ConfigError: group_soft_threshold: the limit is -1\n  help: choose 0 or more");
+  CHECK(error_of([] { optim::zero_fraction({}); }) == "ConfigError: zero_fraction: there are no parameters");
+}
+
 TEST_CASE("an optimiser says what is wrong with what it was given") {
   using namespace optim;
   Tensor p = leaf({1}), q = leaf({1});
