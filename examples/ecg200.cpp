@@ -11,6 +11,8 @@
 
 #include <weft/weft.h>
 
+#include "arguments.h"
+
 using namespace weft;
 
 constexpr int epochs = 100, members = 3;  // so many networks' probabilities are averaged
@@ -66,10 +68,9 @@ double accuracy(const std::string& kind, const Part& seen, const Part& unseen, s
   return mean(to(eq(argmax(together, 1), unseen.second), DType::float32)).item();
 }
 
-int main(int count, char** words) {
-  const std::string option = count > 1 ? words[1] : "";
-  const bool validate = option == "--validate";
-  const std::uint64_t seeds = validate || option == "--full" ? 5 : 1;
+int main(int argc, char** argv) {
+  const Arguments arguments(argc, argv, true);
+  const auto seeds = static_cast<std::uint64_t>(arguments.seeds_or(arguments.validate || arguments.full ? 5 : 1));
   const std::string path = std::string(std::getenv("WEFT_DATA") ? std::getenv("WEFT_DATA") : ".") + "/ecg200/";
   if (!std::filesystem::exists(path + "x_train.npy"))
     return std::puts("skipped: no ecg200/x_train.npy; set WEFT_DATA to the folder that holds ecg200") < 0;
@@ -81,7 +82,7 @@ int main(int count, char** words) {
   data::check_finite("ecg200", train.first);
   std::vector<std::pair<Part, Part>> parts = {{train, test}};
   Generator g{1};
-  if (validate) {  // five folds of the training beats, none of the test ones
+  if (arguments.validate) {  // five folds of the training beats, none of the test ones
     parts.clear();
     const auto rows = [&](const auto& index) {
       return Part{data::take_rows(train.first, index), data::take_rows(train.second, index)};
@@ -89,7 +90,6 @@ int main(int count, char** words) {
     for (const data::Split& fold : data::stratified_k_fold(to_vector<std::int64_t>(train.second), 5, g))
       parts.push_back({rows(fold.train), rows(fold.test)});
   }
-
   show::TextTable table({"encoder", "accuracy", "deviation over seeds"});
   std::vector<show::Line> curves;
   show::Progress progress(stderr, false);
@@ -99,21 +99,21 @@ int main(int count, char** words) {
     for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
       double right = 0;
       for (const auto& [seen, unseen] : parts)
-        right += accuracy(kind, seen, unseen, seed, losses.empty() ? &losses : nullptr);
+        right += accuracy(kind, seen, unseen, arguments.seed - 1 + seed, losses.empty() ? &losses : nullptr);
       all.push_back(right / static_cast<double>(parts.size()));
       progress.update(++done, static_cast<std::int64_t>(2 * seeds), kind);
     }
-    const double deviation = seeds > 1 ? std::sqrt(var(from(all)).item()) : NAN;
     curves.push_back({kind, losses});
-    table.row({kind, show::fixed(mean(from(all)).item()), show::fixed(deviation)});
+    table.row(
+        {kind, show::fixed(mean(from(all)).item()), show::fixed(seeds > 1 ? std::sqrt(var(from(all)).item()) : NAN)});
   }
   progress.finish();
   // The nearest neighbour: the training beat at the least squared distance, of (test, 1, T) - (1, train, T).
   const Tensor nearest = argmin(sum(square(test.first - permute(train.first, {1, 0, 2})), 2), 1);
   const Tensor right = eq(index_select(train.second, 0, nearest), test.second);
-  if (!validate) table.row({"nearest neighbour", show::fixed(mean(to(right, DType::float32)).item()), "-"});
+  if (!arguments.validate) table.row({"nearest neighbour", show::fixed(mean(to(right, DType::float32)).item()), "-"});
   std::printf("%s\n%straining loss by epoch: runs/ecg200.svg\n",
-              validate ? "Five folds of training beats" : "Test beats", table.str().c_str());
+              arguments.validate ? "Five folds of training beats" : "Test beats", table.str().c_str());
   std::filesystem::create_directories("runs");
   show::save_plot("runs/ecg200.svg", curves, {.title = "ECG200", .x_label = "epoch", .y_label = "training loss"});
 }

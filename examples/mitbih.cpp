@@ -4,12 +4,12 @@
 // normal but comes too early: its shape says little, its time more, and both together most.
 // The split is by patient (de Chazal 2004), the recipe was chosen by folds of whole records of the training half, as
 // --validate repeats it, and intervals draw whole records: the beats of one patient are not independent.
-//   mitbih [--full] [--validate] [--seeds N] [--threads N]      data: $WEFT_DATA/mitbih_beats
+//   mitbih [--full] [--validate] [--seeds N] [--seed FIRST] [--threads N]      data: $WEFT_DATA/mitbih_beats
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 
+#include "arguments.h"
 #include "mitbih_score.h"
 
 /// A classifier from the named kinds of evidence.
@@ -72,15 +72,10 @@ fusion::Classifier trained(const Beats& b, const Names& names, std::int64_t epoc
   return average.model;
 }
 
-int main(int count, char** words) {
-  int seeds = 1, epochs = 3;
-  bool validate = false;
-  for (int i = 1; i < count; ++i) {
-    if (!std::strcmp(words[i], "--full")) seeds = 5, epochs = 6;
-    if (!std::strcmp(words[i], "--validate")) validate = true, epochs = 6;
-    if (!std::strcmp(words[i], "--seeds") && i + 1 < count) seeds = std::atoi(words[i + 1]);
-    if (!std::strcmp(words[i], "--threads") && i + 1 < count) set_num_threads(std::atoi(words[i + 1]));
-  }
+int main(int argc, char** argv) {
+  const Arguments arguments(argc, argv, true);
+  const bool validate = arguments.validate;
+  const int seeds = arguments.seeds_or(arguments.full ? 5 : 1), epochs = arguments.full || validate ? 6 : 3;
   const std::string folder = std::string(std::getenv("WEFT_DATA") ? std::getenv("WEFT_DATA") : ".") + "/mitbih_beats/";
   if (!std::filesystem::exists(folder + "train.npz"))
     return std::puts("skipped: no mitbih_beats/train.npz; set WEFT_DATA to the folder that holds mitbih_beats") < 0;
@@ -103,8 +98,8 @@ int main(int count, char** words) {
       counts[c].emplace_back();
       std::vector<double> losses;
       for (const auto& [seen, unseen] : parts)
-        judge(trained(seen, choices[c], epochs, static_cast<std::uint64_t>(seed), losses), unseen, choices[c],
-              counts[c].back());
+        judge(trained(seen, choices[c], epochs, arguments.seed - 1 + static_cast<std::uint64_t>(seed), losses), unseen,
+              choices[c], counts[c].back());
       if (seed == 1) curves.push_back({labels[c], losses});
       progress.update(++done, std::ssize(choices) * seeds, labels[c]);
     }

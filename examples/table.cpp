@@ -3,13 +3,14 @@
 // patients has all 13. Who has a narrowed coronary artery? Three models see the same patients: a logistic regression on
 // standardised numbers and one-hot categories, a network (MLP) on embedded categories, and a Transformer for which each
 // measure is a token. Gaps become the training mean; with indicators (or learned tokens) models also see that there was
-// one. Data: $WEFT_DATA/heart_disease_4sites. Arguments: --full (5 seeds instead of 2), --threads N.
+// one. Data: $WEFT_DATA/heart_disease_4sites. --full: five seeds instead of two.
 #include <cmath>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 
 #include <weft/weft.h>
+
+#include "arguments.h"
 
 using namespace weft;
 using Rows = std::vector<std::int64_t>;
@@ -39,15 +40,11 @@ Tensor predicted(Net net, const Tensor& all, const Tensor& target, const data::S
   const NoGrad off;
   return squeeze(sigmoid(best(all)), 1);
 }
-
 int main(int argc, char** argv) {
-  std::size_t seeds = 2;
-  for (int i = 1; i < argc; ++i) {
-    if (!std::strcmp(argv[i], "--full")) seeds = 5;
-    if (!std::strcmp(argv[i], "--threads") && i + 1 < argc) set_num_threads(std::atoi(argv[i + 1]));
-  }
-  const char* folder = std::getenv("WEFT_DATA");
-  const std::string path = std::string(folder ? folder : ".") + "/heart_disease_4sites/heart.csv";
+  const Arguments arguments(argc, argv);
+  const auto seeds = static_cast<std::size_t>(arguments.seeds_or(arguments.full ? 5 : 2));
+  const std::string path =
+      std::string(std::getenv("WEFT_DATA") ? std::getenv("WEFT_DATA") : ".") + "/heart_disease_4sites/heart.csv";
   if (!std::ifstream(path)) return std::puts("skipped: set WEFT_DATA to a folder with heart_disease_4sites") < 0;
   data::Table table = data::read_csv(path, {.categorical = {"sex", "cp", "fbs", "restecg", "exang", "slope", "thal"}});
   for (data::Column& column : table.columns)  // nobody lives without cholesterol or pressure: 0 is "not measured"
@@ -59,7 +56,6 @@ int main(int argc, char** argv) {
   const Tensor code = from(table.at("split").codes);  // of "test" and "train", which are sorted
   const Rows test = to_vector<std::int64_t>(nonzero(eq(code, 0))), rows = to_vector<std::int64_t>(nonzero(eq(code, 1)));
   const Tensor truth = data::take_rows(from(labels), test);
-
   const auto logistic = [&](const data::Split& inner, bool indicators) {
     const auto encoder = data::TableEncoder::fit(table, measures, inner.train, {.indicators = indicators});
     const Tensor x = encoder.apply(table).features;
@@ -87,7 +83,6 @@ int main(int argc, char** argv) {
   using Model = std::function<Tensor(const data::Split&, bool)>;
   const std::vector<std::pair<std::string, Model>> models = {
       {"logistic regression", logistic}, {"MLP", mlp}, {"Transformer", transformer}};
-
   show::TextTable out({"model", "AUC", "SD", "seeds averaged", "95 % interval"});
   std::vector<show::Line> curves;
   show::Progress progress(stderr, false);
@@ -97,17 +92,18 @@ int main(int argc, char** argv) {
     std::vector<Tensor> each;
     for (std::size_t seed = 0; seed < seeds; ++seed) {
       progress.update(static_cast<int>(m * seeds + seed), static_cast<int>(6 * seeds), name);
-      manual_seed(seed);
-      Generator g{seed};
+      manual_seed(arguments.seed + seed);
+      Generator g{arguments.seed + seed};
       const Tensor p = model(data::validation_split(rows, labels, 0.2, g), m % 2 == 1);
       each.push_back(data::take_rows(p, test));
       areas.push_back(data::roc_auc(data::Predictions::of(truth, each.back())));
     }
     const auto averaged = data::Predictions::of(truth, mean(stack(each), 0));
     const data::Interval i = data::bootstrap(averaged, data::metric("roc_auc").compute);
-    out.row({name + (m < 4   ? m % 2 ? ", gaps marked" : ", gaps filled"
-                     : m % 2 ? ", learned token"
-                             : ", gap masked"),
+    out.row({name + (m == 4   ? ", gap masked"
+                     : m == 5 ? ", learned token"
+                     : m % 2  ? ", gaps marked"
+                              : ", gaps filled"),
              show::fixed(mean(from(areas)).item()), show::fixed(sqrt(var(from(areas))).item()), show::fixed(i.estimate),
              show::fixed(i.low) + " to " + show::fixed(i.high)});
     const data::RocCurve roc = data::roc_curve(averaged.labels, averaged.scores(1));
@@ -118,9 +114,6 @@ int main(int argc, char** argv) {
               test.size(), seeds, out.str(show::Style::of(stdout)).c_str());
   std::filesystem::create_directories("runs");
   show::save_plot("runs/table.svg", curves,
-                  {.title = "Heart disease, four hospitals",
-                   .x_label = "1 - specificity",
-                   .y_label = "sensitivity",
-                   .diagonal = true});
+                  {.title = "Heart disease", .x_label = "1 - specificity", .y_label = "sensitivity", .diagonal = true});
   std::puts("ROC curves: runs/table.svg");
 }
