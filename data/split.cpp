@@ -265,6 +265,39 @@ Split group_split(std::span<const std::int64_t> groups, double test_fraction, Ge
   return parted(test);
 }
 
+std::vector<Split> leave_one_group_out(std::span<const std::int64_t> groups) {
+  const auto by_group = members_of(groups);
+  if (by_group.size() < 2) throw ConfigError("leave_one_group_out: there is one group only");
+  std::vector<Split> out;
+  for (const auto& [group, members] : by_group) {
+    std::vector<char> test(groups.size(), 0);
+    for (const std::int64_t row : members) test[static_cast<std::size_t>(row)] = 1;
+    out.push_back(parted(test));
+  }
+  return out;
+}
+
+Split time_split(std::span<const double> time, double test_fraction) {
+  check_fraction("time_split", test_fraction);
+  std::vector<double> sorted(time.begin(), time.end());
+  for (std::size_t i = 0; i < time.size(); ++i)
+    if (!std::isfinite(time[i])) throw ConfigError(text("time_split: the time of row ", i, " is ", time[i]));
+  std::sort(sorted.begin(), sorted.end());
+  const auto wanted = static_cast<std::size_t>(std::llround(test_fraction * static_cast<double>(time.size())));
+  std::vector<char> test(time.size(), 0);
+  if (!time.empty()) {
+    const double first = sorted[time.size() - std::clamp<std::size_t>(wanted, 1, time.size())];
+    for (std::size_t i = 0; i < time.size(); ++i) test[i] = time[i] >= first;
+  }
+  Split out = parted(test);
+  if (out.train.empty() || out.test.empty()) {
+    const auto moments = std::unique(sorted.begin(), sorted.end()) - sorted.begin();
+    throw ConfigError(text("time_split: ", time.size(), " rows at ", moments,
+                           " moments leave nothing to train on or nothing to test"));
+  }
+  return out;
+}
+
 Split validation_split(std::span<const std::int64_t> rows, std::span<const std::int64_t> labels, double fraction,
                        Generator& generator, std::span<const std::int64_t> groups) {
   const auto pick = [&](std::span<const std::int64_t> from, const char* what) {

@@ -40,6 +40,14 @@ std::vector<Split> group_k_fold(std::span<const std::int64_t> groups, int k, Gen
 Split group_split(std::span<const std::int64_t> groups, double test_fraction, Generator& generator,
                   std::span<const std::int64_t> labels = {});
 
+/// Each group (hospital) once as the test part, in ascending order: how a model does where it has never been. Throws
+/// ConfigError when there is one group only.
+std::vector<Split> leave_one_group_out(std::span<const std::int64_t> groups);
+/// The latest round(fraction * N) rows for testing, with all others of the moment at which they begin, so that nothing
+/// is trained on that came after, or with, what is tested on. Throws ConfigError for a fraction outside (0, 1), a time
+/// that is not a number, and when nothing is left to train on.
+Split time_split(std::span<const double> time, double test_fraction);
+
 /// Parts a training set again, into what is trained on (.train) and what decides when to stop (.test): the indices
 /// are those of `rows`, the classes stratified by labels[row], or whole groups when groups are given. `labels` may
 /// be empty (regression). Throws as the splits above do.
