@@ -4,8 +4,8 @@
 #include <cmath>
 #include <numeric>
 
-#include <weft/tensor/error.h>
 #include <weft/tensor/create.h>
+#include <weft/tensor/error.h>
 
 namespace weft::data {
 namespace {
