@@ -84,7 +84,8 @@ void check_size(const Study& study, const std::string& name, const std::vector<s
   if (bytes > here)
     throw ConfigError(text(place->str(), ": the network would have ", std::llround(total / 1e6),
                            " million weights and take ", std::llround(bytes / 1e9), " GB, of ",
-                           std::llround(here / 1e9), " GB here\n  help: choose smaller hidden layers"));
+                           std::llround(here / 1e9), " GB here\n  help: choose ",
+                           place == &study.fusion.place ? "a smaller width in [fusion]" : "smaller hidden layers"));
 }
 
 /// One network, or one per fold: probabilities and weights are their means.

@@ -218,6 +218,16 @@ TEST_CASE("networks: figures that are no longer numbers, and sizes that do not f
   const std::string refused = error_of(*make_fusion(large, "gate"), fit.task());
   CHECK(refused.starts_with("x.toml:11: the network would have 100003"));
   CHECK(refused.ends_with(" GB here\n  help: choose smaller hidden layers"));
+  // A fusion is counted by what it is, not by what the study's own one is.
+  const Study deep = parse_study(
+      "[study]\ntarget = 'y'\n[data]\nfile = 'x.csv'\n[[modality]]\nname = 'signal'\ncolumns = ['a']\n"
+      "[[modality]]\nname = 'noise'\ncolumns = ['b', 'c']\n[fusion]\nwidth = 65536\nlayers = 1000\n",
+      "x.toml");
+  for (const char* name : {"transformer", "gated"}) {
+    const std::string much = error_of(*make_fusion(deep, name), fit.task());
+    CHECK(much.starts_with("x.toml:11: the network would have "));
+    CHECK(much.ends_with(" GB here\n  help: choose a smaller width in [fusion]"));
+  }
 }
 
 TEST_CASE("networks: files that hold something else") {
