@@ -60,7 +60,7 @@ Fused Product::operator()(const data::Modalities& encoded) const {
 }
 
 Tensor Product::auxiliary_loss(const Fused& fused, const Tensor& target, const LossOptions& options) const {
-  const Tensor of_prior = decision_loss(expand(prior, fused.decision.shape()), target, options);
+  Tensor of_prior = decision_loss(expand(prior, fused.decision.shape()), target, options);
   const Tensor own = modality_losses(fused, target, options);
   if (!of_prior.defined() || !own.defined()) return of_prior;
   return of_prior + own * auxiliary_weight;

@@ -28,7 +28,7 @@ Tensor dirichlet_losses(const Tensor& alpha, const Tensor& target, const LossOpt
   const auto classes = alpha.size(1);
   const Tensor truth = to(one_hot(target, classes), alpha.dtype());  // (B, C)
   const Tensor y = truth * (1 - options.label_smoothing) + options.label_smoothing / static_cast<double>(classes);
-  const Tensor missed = sum(y * (digamma(sum(alpha, 1, true)) - digamma(alpha)), 1);
+  Tensor missed = sum(y * (digamma(sum(alpha, 1, true)) - digamma(alpha)), 1);
   if (lambda == 0) return missed;
   return missed + divergence_from_even(truth + (1.0 - truth) * alpha) * lambda;
 }

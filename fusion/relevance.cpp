@@ -23,7 +23,7 @@ Tensor checked_relevance(const Options& o) {
 
 Tensor checked_quality(const data::Modalities& encoded, DType dtype) {
   // A missing one's quality is a filler like its features.
-  const Tensor quality = rows_or(to(encoded.quality, dtype), encoded.present);
+  Tensor quality = rows_or(to(encoded.quality, dtype), encoded.present);
   if (all(logical_and(ge(quality, 0), le(quality, 1))).item() == 0)
     throw ConfigError("relevance: a quality of the data is not in [0, 1]\n  help: bring it to a scale from 0 to 1");
   return quality;

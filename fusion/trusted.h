@@ -46,8 +46,8 @@ struct Dynamics {
 ///   w = softmax over the present m of -E_m / temperature
 ///   decision = log_softmax(sum_m w_m l_m)
 ///
-/// The paper multiplies logits by -E_m / 10 and does not normalise; the softmax keeps weights from 0 to 1. A row with
-/// nothing gets 1/C for each class.
+/// The paper multiplies logits by -E_m / 10, as constants, and does not normalise; the softmax keeps weights from 0 to
+/// 1, and what it weighs can be learned. A row with nothing gets 1/C for each class.
 struct Energy {
   static constexpr bool decides = true;
   Expected expected;
@@ -58,8 +58,8 @@ struct Energy {
   /// M of (B, width_m) -> decision (B, C), log-probabilities; weights (B, M); logits. Throws as Expected::check().
   Fused operator()(const data::Modalities& encoded) const;
   /// The modalities' own cross-entropies + ranking_weight * sum_m mean over pairs (i, j) of neighbouring rows that have
-  /// m of max(0, |k_i - k_j| - sign(k_i - k_j) (E_j - E_i)): who is more often right has the lower energy (Moon et al.
-  /// 2020). In the paper k is how often a sample was right in the epochs so far. A batch does not say which samples it
+  /// m of max(0, |k_i - k_j| - sign(k_i - k_j) (E_j - E_i)): who is more likely right has the lower energy (Moon et
+  /// al. 2020). In the paper k comes from a sample's losses in the epochs so far. A batch does not say which samples it
   /// holds, so here k is the probability that the modality gives to the true class in this step.
   Tensor auxiliary_loss(const Fused& fused, const Tensor& target, const LossOptions& options = {}) const;
   void fields(auto&& f) {
