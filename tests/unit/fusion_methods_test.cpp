@@ -173,6 +173,32 @@ TEST_CASE("fusion: a modality that nobody has, one sample, no gaps, nothing at a
   }
 }
 
+TEST_CASE("fusion: dropout while training moves weights, but not off what is present, and never in evaluation") {
+  for (const Method& method : methods()) {
+    CAPTURE(method.name);
+    fusion::Options options = abc_options();
+    options.dropout = 0.5;
+    Fusion f = made(method.name, options);
+    for (int time = 0; time < 20; ++time) {
+      const Fused fused = f(abc(gaps));
+      CHECK(finite(result(fused)));
+      if (!method.weighs) continue;
+      const std::vector<double> w = numbers(fused.weights);
+      for (std::size_t row = 0; row < 5; ++row) {
+        double sum = 0;
+        for (std::size_t m = 0; m < 3; ++m) {
+          sum += w[3 * row + m];
+          if (!gaps[row][m]) CHECK(w[3 * row + m] == 0);
+        }
+        const bool empty = method.name == "single" ? !gaps[row][1] : row == 3;
+        CHECK(sum == doctest::Approx(empty ? 0.0 : 1.0));
+      }
+    }
+    eval(f);
+    CHECK(same(result(f(abc(gaps))), result(f(abc(gaps)))));
+  }
+}
+
 TEST_CASE("fusion: with one modality it weighs 1") {
   for (const Method& method : methods()) {
     CAPTURE(method.name);
