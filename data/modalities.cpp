@@ -24,6 +24,25 @@ bool presence(const Tensor& present, std::int64_t row, std::int64_t m) {
   return present.data<bool>()[row * present.strides()[0] + m * present.strides()[1]];
 }
 
+void check_quality(const Tensor& quality, const Tensor& present) {
+  if (quality.defined() && quality.shape() != present.shape())
+    throw ShapeError(text("modalities: the quality is ", quality.shape(), ", the presence mask ", present.shape()));
+}
+
+/// x[:, columns[j]]: (B, M) -> (B, len(columns)), any type, any strides.
+Tensor take_columns(const Tensor& x, std::span<const std::int64_t> columns) {
+  const auto width = static_cast<std::int64_t>(size_of(x.dtype()));
+  Tensor out = empty({x.size(0), static_cast<std::int64_t>(columns.size())}, x.dtype());
+  char* to = static_cast<char*>(out.body().data);
+  const char* base = static_cast<const char*>(x.body().data);
+  for (std::int64_t row = 0; row < x.size(0); ++row)
+    for (const std::int64_t m : columns) {
+      std::memcpy(to, base + (row * x.strides()[0] + m * x.strides()[1]) * width, static_cast<std::size_t>(width));
+      to += width;
+    }
+  return out;
+}
+
 }  // namespace
 
 Tensor take_rows(const Tensor& x, std::span<const std::int64_t> index) {
@@ -51,7 +70,7 @@ Tensor take_rows(const Tensor& x, std::span<const std::int64_t> index) {
 }
 
 Modalities Modalities::complete(std::vector<std::string> names, std::vector<Tensor> features) {
-  Modalities all{std::move(names), std::move(features), {}};
+  Modalities all{std::move(names), std::move(features), {}, {}};
   const std::int64_t rows = all.batch();
   all.present = empty({rows, all.count()}, DType::boolean);
   std::fill_n(all.present.mutable_data<bool>(), all.present.numel(), true);
@@ -85,7 +104,7 @@ std::vector<std::int64_t> Modalities::present_rows(int m) const {
 }
 
 Modalities Modalities::rows(std::span<const std::int64_t> index) const {
-  Modalities out{names, {}, take_rows(present, index)};
+  Modalities out{names, {}, take_rows(present, index), quality.defined() ? take_rows(quality, index) : Tensor()};
   out.features.reserve(features.size());
   for (const Tensor& x : features) out.features.push_back(take_rows(x, index));
   return out;
@@ -105,6 +124,8 @@ Modalities Modalities::select(std::span<const std::string> wanted) const {
   bool* to = out.present.mutable_data<bool>();
   for (std::int64_t row = 0; row < rows; ++row)
     for (const std::int64_t m : columns) *to++ = presence(present, row, m);
+  check_quality(quality, present);
+  if (quality.defined()) out.quality = take_columns(quality, columns);
   return out;
 }
 
@@ -126,6 +147,7 @@ void Modalities::check() const {
   if (present.shape() != Shape{batch(), count()})
     throw ShapeError(text("modalities: the presence mask is ", present.shape(), " for ", batch(), " samples and ",
                           count(), " modalities"));
+  check_quality(quality, present);
 }
 
 }  // namespace weft::data

@@ -17,6 +17,9 @@ struct Modalities {
   std::vector<std::string> names;  ///< M of them, all different
   std::vector<Tensor> features;    ///< M of them; features[m] is (B, ...)
   Tensor present;                  ///< (B, M) bool
+  /// (B, M) in [0, 1]: how good each is known to be, say from resolution or noise; undefined: nobody knows. Where a
+  /// modality is missing it holds anything.
+  Tensor quality{};
 
   /// Everyone has everything. Throws as check() does.
   static Modalities complete(std::vector<std::string> names, std::vector<Tensor> features);
@@ -34,10 +37,10 @@ struct Modalities {
   /// The given samples, in that order (repeats allowed), copied. Throws ConfigError for an index outside [0, B).
   Modalities rows(std::span<const std::int64_t> index) const;
   /// The modalities of these names, in that order; features are shared, not copied. Throws ConfigError for
-  /// an unknown name.
+  /// an unknown name, ShapeError when the quality is not of the mask's shape.
   Modalities select(std::span<const std::string> wanted) const;
 
-  /// Throws ShapeError when numbers of names, features, rows or the mask's shape disagree, DtypeError
+  /// Throws ShapeError when numbers of names, features, rows or the shapes of mask and quality disagree, DtypeError
   /// when the mask is not bool, ConfigError when two modalities share a name.
   void check() const;
 };

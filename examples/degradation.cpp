@@ -22,17 +22,16 @@
 using namespace weft;
 
 constexpr int seeds = 10;
-const std::vector<std::string> names = {"means", "errors", "worst"};
-const std::vector<std::string> patterns = {"mean_*", "*_error", "worst_*"};
+const std::vector<std::string> names = {"means", "errors", "worst"}, patterns = {"mean_*", "*_error", "worst_*"};
 const std::vector<std::pair<const char*, fusion::Damage>> damages = {{"noise added", fusion::Damage::noise},
                                                                      {"only noise", fusion::Damage::replace},
                                                                      {"shuffled", fusion::Damage::shuffle}};
 
 /// One training run: all that differs between the two columns of the table is `degradation`.
-fusion::Classifier trained(const data::Modalities& patients, const Tensor& target, double degradation,
-                           std::uint64_t seed) {
+fusion::Classifier trained(const std::string& method, const data::Modalities& patients, const Tensor& target,
+                           double degradation, std::uint64_t seed) {
   manual_seed(seed);
-  fusion::ClassifierOptions options{.names = names, .fusion = "gate", .classes = 2, .method = {.width = 16}};
+  fusion::ClassifierOptions options{.names = names, .fusion = method, .classes = 2, .method = {.width = 16}};
   // The gates look at the measures themselves: an encoder before them could hide what is odd about them.
   for (int m = 0; m < 3; ++m) options.encoders.push_back({"identity", {.in_features = 10}});
   fusion::Classifier net(options);
@@ -56,11 +55,13 @@ std::pair<double, double> look(const fusion::Classifier& net, const data::Modali
                                int m) {
   const NoGrad off;
   const fusion::Output out = net(patients);
-  return {mean(select(out.fused.weights, 1, m)).item(),
+  const Tensor& weights = out.fused.weights;  // of some fusions there are none
+  return {weights.defined() ? mean(select(weights, 1, m)).item() : 0,
           mean(to(eq(argmax(out.logits, 1), target), DType::float32)).item()};
 }
 
-int main() {
+int main(int argc, char** argv) {
+  const std::string method = argc > 1 ? argv[1] : "gate";  // another name compares another fusion that weighs
   const char* folder = std::getenv("WEFT_DATA");
   std::string path = folder ? std::string(folder) + "/sklearn_toy/breast_cancer.csv" : "";
   if (!std::ifstream(path)) path = "studies/data/wdbc/breast_cancer.csv";
@@ -88,7 +89,7 @@ int main() {
     const Tensor y_train = data::take_rows(target, split.train), y_test = data::take_rows(target, split.test);
     const fusion::Scales scales = fusion::measure(train);
     for (std::size_t how = 0; how < 2; ++how) {
-      const fusion::Classifier net = trained(train, y_train, how == 0 ? 0.0 : 0.5, seed);
+      const fusion::Classifier net = trained(method, train, y_train, how == 0 ? 0.0 : 0.5, seed);
       clean[how] += look(net, test, y_test, 0).second / seeds;
       for (int m = 0; m < 3; ++m)
         for (std::size_t d = 0; d < damages.size(); ++d) {

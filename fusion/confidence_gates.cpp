@@ -42,15 +42,8 @@ Fused ConfidenceGates::operator()(const data::Modalities& encoded) const {
 }
 
 Tensor ConfidenceGates::auxiliary_loss(const Fused& fused, const Tensor& target, const LossOptions& options) const {
-  Tensor loss = modality_losses(fused, target, options);
-  for (std::size_t m = 0; m < fused.logits.size(); ++m) {
-    // What the gate has to foretell is a fact of this step, not something to be moved towards the gate.
-    const Tensor probability = softmax(detach(fused.logits[m]), 1);
-    const Tensor truth = squeeze(gather(probability, 1, unsqueeze(target, 1)), 1);  // (B,)
-    const Tensor error = square(select(fused.confidence, 1, static_cast<std::int64_t>(m)) - truth);
-    const Tensor missed = mean_loss(error, target, options, squeeze(who_has(fused.present, m), 1));
-    if (missed.defined()) loss = loss + missed * confidence_weight;
-  }
+  const Tensor loss =
+      with_foretelling(modality_losses(fused, target, options), confidence_weight, fused, target, options);
   return loss.defined() ? loss * auxiliary_weight : loss;
 }
 

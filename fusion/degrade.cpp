@@ -160,7 +160,7 @@ data::Modalities degrade(const data::Modalities& batch, const Scales& scales, co
     const Damage damage = pick_damage(o, g);
     acts[static_cast<std::size_t>(m)].push_back({row, damage, o.weakest + (o.strongest - o.weakest) * g.uniform()});
   }
-  data::Modalities out{batch.names, {}, batch.present};
+  data::Modalities out{batch.names, {}, batch.present, batch.quality};
   for (std::size_t m = 0; m < acts.size(); ++m) out.features.push_back(damaged(batch, scales, m, acts[m], g));
   return out;
 }

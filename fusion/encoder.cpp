@@ -93,7 +93,7 @@ data::Modalities encode(const std::vector<Encoder>& encoders, const data::Modali
   raw.check();
   if (encoders.size() != raw.features.size())
     throw ShapeError(text("encode: ", encoders.size(), " encoders for ", raw.features.size(), " modalities"));
-  data::Modalities encoded{raw.names, {}, raw.present};
+  data::Modalities encoded{raw.names, {}, raw.present, raw.quality};
   for (std::size_t m = 0; m < encoders.size(); ++m)
     encoded.features.push_back(
         encode_present(encoders[m], raw.features[m], select(raw.present, 1, static_cast<std::int64_t>(m))));

@@ -24,6 +24,7 @@ struct Fused {
   Tensor decision;             ///< (B, C) log-probabilities of methods that fuse decisions
   Tensor weights;              ///< (B, M) how much each modality counts
   Tensor confidence;           ///< (B, M) in [0, 1]: how far each can be trusted; 0 where it is missing
+  Tensor uncertainty;          ///< (B,) in [0, 1]: how little all the evidence says; 1 where nothing is present
   std::vector<Tensor> logits;  ///< M of (B, C): what each says alone, 0 where it is missing; or empty
   Tensor auxiliary;            ///< () a loss that needs no labels
   Tensor empty;                ///< (B,) bool: nothing that the method can use is present
@@ -35,6 +36,7 @@ struct LossOptions {
   Tensor class_weights{};      ///< (C,) a weight per class; undefined: 1
   Tensor row_weights{};        ///< (B,) a weight per sample; undefined: 1
   double label_smoothing = 0;  ///< in [0, 1]: this share of the target is spread over all classes
+  double progress = 1;         ///< in [0, 1]: how much of the training is done, for losses that set in little by little
 };
 
 /// What all methods are made from; each takes what it needs.
@@ -50,6 +52,16 @@ struct Options {
   double confidence_weight = 0.3;      ///< "gate": how much a wrong confidence counts in it
   std::vector<double> weights{};       ///< "static": one per modality, above 0; empty: equal ones
   std::string modality{};              ///< "single": which one; empty: the first
+  std::int64_t layers = 2;             ///< "gated": gates one after the other; "transformer": its layers
+  std::int64_t heads = 1;              ///< "transformer": of its attention; width is a multiple of it
+  std::int64_t rank = 4;               ///< "lowrank": R
+  std::int64_t factor_width = 0;       ///< "tensor": of each modality's part; 0: up to 8, as 4096 products allow
+  std::vector<double> relevance{};     ///< "relevance": one per modality, in [0, 1]; empty: 1 for all
+  double confidence_share = 0.6;       ///< "relevance": a, in [0, 1]
+  double sparsity_weight = 1;          ///< "dynamics": of the L1 norm of the gates on features
+  double ranking_weight = 0.1;         ///< "energy": of confidences in another order than the truth
+  double annealing = 0.1;              ///< "evidential": share of the training until its penalty is full
+  double balance_weight = 0.01;        ///< "experts": of uneven use
   DType dtype = DType::float32;
 };
 
@@ -118,7 +130,7 @@ class Fusion {
   std::string name_;
 };
 
-/// The method called `name`: "concat", "late", "mean", "static", "softmax", "gate", "attention" or "single".
+/// The method called `name`, one of names(); docs/fusion.md has a paragraph on each.
 /// Throws ConfigError for an unknown name (with the nearest one) and for options that make no sense.
 Fusion make(std::string_view name, const Options& options);
 /// The names that make() knows.
@@ -136,5 +148,10 @@ Tensor decision_loss(const Tensor& logits, const Tensor& target, const LossOptio
 /// Each modality's own cross-entropy over the rows that have it, summed over the modalities that somebody has;
 /// undefined when nobody has any. Throws Error where the method gave no logits.
 Tensor modality_losses(const Fused& fused, const Tensor& target, const LossOptions& options = {});
+/// `loss` + weight * sum_m mean over the present of (confidence_m - the probability that modality m alone gives to the
+/// true class)^2: confidences that foretell whether a decision will be right. The probability is a fact of this step
+/// and gets no gradient. Corbière et al. (2019). Needs logits and confidence; an undefined `loss` stays so.
+Tensor with_foretelling(const Tensor& loss, double weight, const Fused& fused, const Tensor& target,
+                        const LossOptions& options = {});
 
 }  // namespace weft::fusion

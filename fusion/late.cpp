@@ -7,11 +7,8 @@
 
 namespace weft::fusion {
 
-Late::Late(const Options& o) : expected("late", o), auxiliary_weight(o.auxiliary_weight) {
-  at_least("late", "classes", o.classes, 2);
-  for (const std::int64_t width : o.widths)
-    heads.push_back(Linear({.in_features = width, .out_features = o.classes, .dtype = o.dtype}));
-}
+Late::Late(const Options& o)
+    : expected("late", o), heads(decision_heads("late", o)), auxiliary_weight(o.auxiliary_weight) {}
 
 Fused Late::operator()(const data::Modalities& encoded) const {
   expected.check("late", encoded);
@@ -20,12 +17,10 @@ Fused Late::operator()(const data::Modalities& encoded) const {
   fused.weights = even_weights(encoded.present, dtype);
   // Not -inf, which would make NaN of a row without any modality; e to this is 0 as well.
   const Tensor impossible = scalar(-1e30, dtype);
+  fused.logits = decide_alone(heads, encoded);
   std::vector<Tensor> said;
-  for (std::size_t m = 0; m < heads.size(); ++m) {
-    const Tensor who = who_has(encoded.present, m);
-    fused.logits.push_back(rows_or(heads[m](rows_or(encoded.features[m], who)), who));  // (B, C)
-    said.push_back(rows_or(log_softmax(fused.logits.back(), 1), who, impossible));
-  }
+  for (std::size_t m = 0; m < heads.size(); ++m)
+    said.push_back(rows_or(log_softmax(fused.logits[m], 1), who_has(encoded.present, m), impossible));
   const Tensor count = sum(to(encoded.present, dtype), 1, true);                  // (B, 1)
   const Tensor mixed = logsumexp(stack(said, 1), 1) - log(clamp(count, 1, 1e9));  // (B, M, C) -> (B, C)
   const double classes = static_cast<double>(mixed.size(1));

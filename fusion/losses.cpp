@@ -48,4 +48,18 @@ Tensor modality_losses(const Fused& fused, const Tensor& target, const LossOptio
   return total;
 }
 
+Tensor with_foretelling(const Tensor& loss, double weight, const Fused& fused, const Tensor& target,
+                        const LossOptions& options) {
+  Tensor total = loss;
+  for (std::size_t m = 0; m < fused.logits.size() && total.defined(); ++m) {
+    // What has to be foretold is a fact of this step, not something to be moved towards the confidence.
+    const Tensor probability = softmax(detach(fused.logits[m]), 1);
+    const Tensor truth = squeeze(gather(probability, 1, unsqueeze(target, 1)), 1);  // (B,)
+    const Tensor error = square(select(fused.confidence, 1, static_cast<std::int64_t>(m)) - truth);
+    const Tensor missed = mean_loss(error, target, options, squeeze(who_has(fused.present, m), 1));
+    if (missed.defined()) total = total + missed * weight;
+  }
+  return total;
+}
+
 }  // namespace weft::fusion

@@ -1,11 +1,18 @@
 #include <weft/fusion/baselines.h>
 #include <weft/fusion/concatenate.h>
 #include <weft/fusion/confidence_gates.h>
+#include <weft/fusion/decisions.h>
+#include <weft/fusion/evidential.h>
 #include <weft/fusion/fusion.h>
+#include <weft/fusion/gated.h>
 #include <weft/fusion/joint_attention.h>
 #include <weft/fusion/late.h>
 #include <weft/fusion/learned_weights.h>
+#include <weft/fusion/outer.h>
+#include <weft/fusion/relevance.h>
 #include <weft/fusion/static_weights.h>
+#include <weft/fusion/tokens.h>
+#include <weft/fusion/trusted.h>
 #include <weft/tensor/names.h>
 
 namespace weft::fusion {
@@ -31,6 +38,19 @@ constexpr Entry table[] = {
     {"softmax", "one learned weight per modality", build<LearnedWeights>},
     {"gate", "weights per sample from each modality's confidence", build<ConfidenceGates>},
     {"attention", "weights per sample from all features together", build<JointAttention>},
+    {"gated", "gates on each feature, and Transformer layers between them", build<GatedAlignment>},
+    {"vote", "a weighted vote of each modality's decision", build<Vote>},
+    {"product", "the product of each modality's decision, the prior taken out", build<Product>},
+    {"query", "attention of a learned query over the modalities", build<LearnedQuery>},
+    {"cross", "cross-attention between the modalities", build<CrossAttention>},
+    {"transformer", "a Transformer over the modalities", build<TokenTransformer>},
+    {"lowrank", "products of all modalities, of low rank", build<LowRank>},
+    {"tensor", "all products of all modalities", build<OuterProduct>},
+    {"relevance", "weights from the quality of the data and their relevance", build<Relevance>},
+    {"dynamics", "gates on features and confidence per modality", build<Dynamics>},
+    {"energy", "decisions weighed by their free energy", build<Energy>},
+    {"evidential", "Dempster's rule for the evidence of each modality", build<Evidential>},
+    {"experts", "a mixture of experts, one per modality", build<Experts>},
     {"single", "one modality alone", build<Single>},
 };
 

@@ -71,6 +71,13 @@ Tensor weigh(const Tensor& scores, const Tensor& present, double temperature) {
   return masked_softmax(expand(scores / temperature, present.shape()), present, 1);
 }
 
+Tensor shares(const Tensor& values, const Tensor& present) {
+  const Tensor kept = rows_or(values, present);
+  const Tensor total = sum(kept, 1, true);  // (B, 1)
+  const Tensor some = gt(total, 0);
+  return where(some, kept / where(some, total, ones({}, total.dtype())), even_weights(present, values.dtype()));
+}
+
 Fused begin(const Tensor& present) {
   Fused fused;
   fused.present = present;
@@ -99,6 +106,23 @@ Tensor weighted_sum(const std::vector<Tensor>& projected, const Tensor& weights)
     total = total.defined() ? total + part : part;
   }
   return total;
+}
+
+std::vector<Linear> decision_heads(const char* method, const Options& o) {
+  at_least(method, "classes", o.classes, 2);
+  std::vector<Linear> heads;
+  for (const std::int64_t width : o.widths)
+    heads.push_back(Linear({.in_features = width, .out_features = o.classes, .dtype = o.dtype}));
+  return heads;
+}
+
+std::vector<Tensor> decide_alone(const std::vector<Linear>& heads, const data::Modalities& encoded) {
+  std::vector<Tensor> logits;
+  for (std::size_t m = 0; m < heads.size(); ++m) {
+    const Tensor who = who_has(encoded.present, m);
+    logits.push_back(rows_or(heads[m](rows_or(encoded.features[m], who)), who));  // (B, C)
+  }
+  return logits;
 }
 
 std::vector<Tensor> absent_vectors(const Options& o) {

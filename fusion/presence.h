@@ -39,6 +39,9 @@ Tensor nothing_present(const Tensor& present);
 Tensor even_weights(const Tensor& present, DType dtype);
 /// Scores (B, M) or (M,) -> weights (B, M) by a softmax of scores / temperature over the modalities present.
 Tensor weigh(const Tensor& scores, const Tensor& present, double temperature);
+/// Numbers (B, M) from 0 up -> weights (B, M): each divided by the sum over the modalities present; even ones where
+/// that sum is 0.
+Tensor shares(const Tensor& values, const Tensor& present);
 /// A Fused with only the mask and its flag filled in.
 Fused begin(const Tensor& present);
 
@@ -48,6 +51,11 @@ std::vector<Linear> projections(const Options& options);
 Tensor weighted_sum(const std::vector<Tensor>& projected, const Tensor& weights);
 /// All modalities in the shared space, missing rows from 0: M of (B, D).
 std::vector<Tensor> project(const std::vector<Linear>& maps, const data::Modalities& encoded);
+
+/// A linear head per modality on its features: M of (width_m -> C). Throws ConfigError for fewer than 2 classes.
+std::vector<Linear> decision_heads(const char* method, const Options& options);
+/// What each modality says alone, 0 where it is missing: M of (B, C).
+std::vector<Tensor> decide_alone(const std::vector<Linear>& heads, const data::Modalities& encoded);
 
 /// A learned vector per modality that stands for "absent", small random numbers at first.
 std::vector<Tensor> absent_vectors(const Options& options);

@@ -253,6 +253,21 @@ FusionConfig read_fusion(Section s) {
   c.hidden = s.integer("hidden", c.hidden, 1, 65536);
   c.temperature = s.number("temperature", c.temperature, 1e-3, 1e3);
   c.weights = s.numbers("weights");
+  c.layers = s.integer("layers", c.layers, 1, 1000);
+  c.heads = s.integer("heads", c.heads, 1, 65536);
+  c.rank = s.integer("rank", c.rank, 1, 65536);
+  c.factor_width = s.integer("factor_width", c.factor_width, 0, 65535);
+  c.relevance = s.numbers("relevance");
+  c.confidence_share = s.number("confidence_share", c.confidence_share, 0, 1);
+  c.auxiliary_weight = s.number("auxiliary_weight", c.auxiliary_weight, 1e-6, 1e6);
+  c.confidence_weight = s.number("confidence_weight", c.confidence_weight, 0, 1e6);
+  c.sparsity_weight = s.number("sparsity_weight", c.sparsity_weight, 0, 1e6);
+  c.ranking_weight = s.number("ranking_weight", c.ranking_weight, 0, 1e6);
+  c.annealing = s.number("annealing", c.annealing, 0, 1);
+  c.balance_weight = s.number("balance_weight", c.balance_weight, 0, 1e6);
+  if (c.width % c.heads != 0)
+    throw ConfigError(
+        text(s.place("heads").str(), ": [fusion] has width ", c.width, ", which is not a multiple of heads ", c.heads));
   s.finish();
   return c;
 }
@@ -399,6 +414,14 @@ Study parse_study(const std::string& source, const std::string& path) {
       throw ConfigError(text(study.fusion.place.str(), ": [fusion] gives \"", study.modalities[m].name,
                              "\" the weight ", study.fusion.weights[m],
                              "\n  help: choose a number above 0, or leave the modality out"));
+  const std::vector<double>& relevance = study.fusion.relevance;
+  if (!relevance.empty() && relevance.size() != study.modalities.size())
+    throw ConfigError(text(study.fusion.place.str(), ": [fusion] gives ", relevance.size(),
+                           " numbers of relevance for ", study.modalities.size(), " modalities"));
+  for (std::size_t m = 0; m < relevance.size(); ++m)
+    if (!(relevance[m] >= 0 && relevance[m] <= 1))
+      throw ConfigError(text(study.fusion.place.str(), ": [fusion] gives \"", study.modalities[m].name,
+                             "\" the relevance ", relevance[m], "\n  help: choose a number from 0 to 1"));
   top.finish();
   return study;
 }

@@ -62,9 +62,21 @@ struct FusionConfig {
   std::int64_t width = 32;         ///< of the space that all modalities are brought into
   std::vector<std::int64_t> head;  ///< hidden layers between the fused features and the classes
   double dropout = 0.2;
-  std::int64_t hidden = 32;     ///< of the networks that make the weights
-  double temperature = 1;       ///< of the softmax over modalities
-  std::vector<double> weights;  ///< for `static`, one per modality
+  std::int64_t hidden = 32;        ///< of the networks that make the weights
+  double temperature = 1;          ///< of the softmax over modalities
+  std::vector<double> weights;     ///< for `static`, one per modality
+  std::int64_t layers = 2;         ///< of `gated` and `transformer`
+  std::int64_t heads = 1;          ///< of the attention of `transformer`
+  std::int64_t rank = 4;           ///< of `lowrank`
+  std::int64_t factor_width = 0;   ///< of each modality's part in `tensor`; 0: as wide as a limit allows
+  std::vector<double> relevance;   ///< for `relevance`, one per modality
+  double confidence_share = 0.6;   ///< of the weights of `relevance`
+  double auxiliary_weight = 1;     ///< of each modality's own loss, where a fusion has one
+  double confidence_weight = 0.3;  ///< of a wrong confidence
+  double sparsity_weight = 1;      ///< of the L1 norm of the gates of `dynamics`
+  double ranking_weight = 0.1;     ///< of wrongly ordered confidences of `energy`
+  double annealing = 0.1;          ///< share of the training until the penalty of `evidential` is full
+  double balance_weight = 0.01;    ///< of an uneven use of `experts`
   Place place;
 };
 

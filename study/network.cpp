@@ -34,9 +34,31 @@ double memory_here() {
   return bytes;
 }
 
+/// About how many weights a fusion has beyond a linear map of each modality: what grows with a square or worse.
+double size_of_fusion(const Study& study, const std::string& name, const std::vector<std::int64_t>& widths) {
+  const FusionConfig& f = study.fusion;
+  const auto width = static_cast<double>(f.width), layers = static_cast<double>(f.layers),
+             count = static_cast<double>(study.modalities.size());
+  double sum = 0, squares = 0;
+  for (std::size_t m = 0; m < study.modalities.size(); ++m) {
+    const EncoderConfig& e = study.modalities[m].encoder;
+    const auto own = static_cast<double>(e.type == "identity" || e.hidden.empty() ? widths[m] : e.hidden.back());
+    sum += own;
+    squares += own * own;
+  }
+  if (name == "gated") return layers * count * width * count * width + (layers - 1) * 8 * width * width;
+  if (name == "transformer") return layers * 8 * width * width;
+  if (name == "query" || name == "cross") return 4 * width * width;
+  if (name == "dynamics") return squares + count * width * width;
+  if (name == "lowrank") return sum * static_cast<double>(f.rank) * width;
+  if (name == "tensor")
+    return f.factor_width == 0 ? 4096 * width : std::pow(static_cast<double>(f.factor_width + 1), count) * width;
+  return 0;
+}
+
 /// Stops before a network is made that cannot be: what is allocated and then found to be too much ends the process
 /// without a word on most systems.
-void check_size(const Study& study, const std::vector<std::int64_t>& widths) {
+void check_size(const Study& study, const std::string& name, const std::vector<std::int64_t>& widths) {
   const auto chain = [](double width, const std::vector<std::int64_t>& hidden, double out) {
     double sum = 0;
     for (const std::int64_t h : hidden) {
@@ -46,7 +68,7 @@ void check_size(const Study& study, const std::vector<std::int64_t>& widths) {
     return sum + width * out;
   };
   const auto width = static_cast<double>(study.fusion.width);
-  double total = chain(width, study.fusion.head, 1), most = total;
+  double total = chain(width, study.fusion.head, 1) + size_of_fusion(study, name, widths), most = total;
   const Place* place = &study.fusion.place;
   for (std::size_t m = 0; m < study.modalities.size(); ++m) {
     const EncoderConfig& e = study.modalities[m].encoder;
@@ -62,7 +84,8 @@ void check_size(const Study& study, const std::vector<std::int64_t>& widths) {
   if (bytes > here)
     throw ConfigError(text(place->str(), ": the network would have ", std::llround(total / 1e6),
                            " million weights and take ", std::llround(bytes / 1e9), " GB, of ",
-                           std::llround(here / 1e9), " GB here\n  help: choose smaller hidden layers"));
+                           std::llround(here / 1e9), " GB here\n  help: choose ",
+                           place == &study.fusion.place ? "a smaller width in [fusion]" : "smaller hidden layers"));
 }
 
 /// One network, or one per fold: probabilities and weights are their means.
@@ -124,7 +147,7 @@ class Network final : public Method {
   static fusion::Classifier make_network(const Study& study, const std::string& fusion,
                                          const std::vector<std::int64_t>& widths, std::int64_t classes,
                                          const std::string& single) {
-    check_size(study, widths);
+    check_size(study, fusion, widths);
     fusion::ClassifierOptions o;
     for (std::size_t m = 0; m < study.modalities.size(); ++m) {
       const ModalityConfig& modality = study.modalities[m];
@@ -144,6 +167,18 @@ class Network final : public Method {
     o.method.hidden = study.fusion.hidden;
     o.method.temperature = study.fusion.temperature;
     o.method.modality = single;
+    o.method.layers = study.fusion.layers;
+    o.method.heads = study.fusion.heads;
+    o.method.rank = study.fusion.rank;
+    o.method.factor_width = study.fusion.factor_width;
+    o.method.confidence_share = study.fusion.confidence_share;
+    o.method.auxiliary_weight = study.fusion.auxiliary_weight;
+    o.method.confidence_weight = study.fusion.confidence_weight;
+    o.method.sparsity_weight = study.fusion.sparsity_weight;
+    o.method.ranking_weight = study.fusion.ranking_weight;
+    o.method.annealing = study.fusion.annealing;
+    o.method.balance_weight = study.fusion.balance_weight;
+    o.method.relevance = study.fusion.relevance;
     if (fusion == "static") o.method.weights = study.fusion.weights;
     return fusion::Classifier(o);
   }

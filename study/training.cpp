@@ -152,6 +152,7 @@ void Training::train_fold(std::size_t k, const data::Split& split) {
     train(fold.net);
     double total = 0;
     std::int64_t rows = 0;
+    loss_options.progress = static_cast<double>(fold.epoch) / static_cast<double>(config_.epochs);
     for (auto& [x, y] : loader) {
       data::Modalities batch = x;
       if (config_.degradation > 0)

@@ -425,7 +425,7 @@ class Command(unittest.TestCase):
 
     def test_where_output_goes(self):
         done = self.compare()
-        self.assertEqual(done.stderr.splitlines()[-1].split(' ')[0], '45/45')
+        self.assertEqual(done.stderr.splitlines()[-1].split(' ')[0], '84/84')
         self.assertTrue(done.stdout.startswith('small\n'), done.stdout)
         self.assertNotIn('\033', done.stdout + done.stderr)
         self.assertIn('late and mean: equal weights for all modalities that a row has, by definition.', done.stdout)

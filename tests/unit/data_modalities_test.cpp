@@ -54,6 +54,19 @@ TEST_CASE("modalities: select by name") {
   CHECK(y.features[0].shape() == Shape{3});
 }
 
+TEST_CASE("modalities: the quality goes along with rows and names") {
+  Modalities x = example();
+  CHECK(!x.rows(Index{0}).quality.defined());
+  x.quality = from(std::vector<float>{0.1F, 0.2F, 0.3F, 0.4F, 0.5F, 0.6F}, {3, 2});
+  CHECK_NOTHROW(x.check());
+  CHECK(to_vector<float>(x.rows(Index{2, 0}).quality) == std::vector<float>{0.5F, 0.6F, 0.1F, 0.2F});
+  const std::vector<std::string> wanted = {"blood"};
+  CHECK(to_vector<float>(x.select(wanted).quality) == std::vector<float>{0.2F, 0.4F, 0.6F});
+  x.quality = from(std::vector<float>{1, 1, 1});
+  CHECK(message<ShapeError>([&] { x.check(); }) == "modalities: the quality is [3], the presence mask [3, 2]");
+  CHECK(message<ShapeError>([&] { x.select(wanted); }) == "modalities: the quality is [3], the presence mask [3, 2]");
+}
+
 TEST_CASE("modalities: rows of a strided tensor come out dense") {
   const Tensor x = from(std::vector<float>{0, 1, 2, 3, 4, 5}, {2, 3});
   const Tensor columns = view_as(x, {3, 2}, {1, 3});  // its transpose

@@ -15,32 +15,76 @@
 /// What the tests of fusion/ share: one record per method, and small batches with known gaps.
 namespace weft::test {
 
+/// What lies along an axis of a parameter.
+enum class Lies {
+  one,       ///< one number for each modality
+  features,  ///< the features of all modalities
+  spaces,    ///< as many numbers for each modality as the shared space is wide
+  grid,      ///< every product of one number of each modality, the last modality's fastest
+};
+
 /// How a parameter is laid out over the modalities, for the test that their order does not matter.
 struct Along {
   std::string parameter;
   int axis;
-  bool features;  ///< along this axis lie the features of all modalities, not one number for each
+  Lies lies;
 };
 
 struct Method {
   std::string name;
   bool decides = false, weighs = true, confident = false, alone = false;  ///< alone: logits per modality
-  bool smooth_auxiliary = true;  ///< the auxiliary loss is differentiable as it stands (nothing is detached)
+  bool uncertain = false;                                                 ///< an uncertainty per sample
+  bool smooth_auxiliary = true;       ///< the auxiliary loss is differentiable as it stands (nothing is detached)
+  bool constant_weights = false;      ///< no parameter and no feature changes the weights
+  std::vector<std::string> stacks{};  ///< members that number their layers, not modalities
   std::vector<Along> along{};
 };
 
 /// One record per fusion; a test fails for a fusion without one.
 inline const std::vector<Method>& methods() {
   static const std::vector<Method> all = {
-      {.name = "concat", .weighs = false, .along = {{"mix.weight", 1, true}}},
-      {.name = "late", .decides = true, .alone = true},
-      {.name = "mean"},
-      {.name = "static", .along = {{"given", 0, false}}},
-      {.name = "softmax", .along = {{"theta", 0, false}}},
-      {.name = "gate", .confident = true, .alone = true, .smooth_auxiliary = false, .along = {{"theta", 0, false}}},
+      {.name = "concat", .weighs = false, .along = {{"mix.weight", 1, Lies::features}}},
+      {.name = "late", .decides = true, .alone = true, .constant_weights = true},
+      {.name = "mean", .constant_weights = true},
+      {.name = "static", .constant_weights = true, .along = {{"given", 0, Lies::one}}},
+      {.name = "softmax", .along = {{"theta", 0, Lies::one}}},
+      {.name = "gate", .confident = true, .alone = true, .smooth_auxiliary = false, .along = {{"theta", 0, Lies::one}}},
       {.name = "attention",
-       .along = {{"scores.weight", 0, false}, {"scores.weight", 1, true}, {"scores.bias", 0, false}}},
-      {.name = "single"},
+       .along = {{"scores.weight", 0, Lies::one}, {"scores.weight", 1, Lies::features}, {"scores.bias", 0, Lies::one}}},
+      {.name = "gated",
+       .stacks = {"gates", "between"},
+       .along = {{"gates.0.scores.weight", 0, Lies::spaces},
+                 {"gates.0.scores.weight", 1, Lies::spaces},
+                 {"gates.0.scores.bias", 0, Lies::spaces},
+                 {"gates.1.scores.weight", 0, Lies::spaces},
+                 {"gates.1.scores.weight", 1, Lies::spaces},
+                 {"gates.1.scores.bias", 0, Lies::spaces}}},
+      {.name = "vote", .decides = true, .alone = true, .along = {{"theta", 0, Lies::one}}},
+      {.name = "product", .decides = true, .alone = true, .along = {{"theta", 0, Lies::one}}},
+      {.name = "query"},
+      {.name = "cross"},
+      {.name = "transformer", .stacks = {"layers"}},
+      {.name = "lowrank", .weighs = false},
+      {.name = "tensor", .weighs = false, .along = {{"mix.weight", 1, Lies::grid}}},
+      {.name = "relevance",
+       .confident = true,
+       .alone = true,
+       .smooth_auxiliary = false,
+       .along = {{"relevance", 0, Lies::one}}},
+      {.name = "dynamics",
+       .confident = true,
+       .alone = true,
+       .smooth_auxiliary = false,
+       .along = {{"mix.weight", 1, Lies::spaces}}},
+      {.name = "energy", .decides = true, .alone = true, .smooth_auxiliary = false},
+      {.name = "evidential", .decides = true, .confident = true, .alone = true, .uncertain = true},
+      {.name = "experts",
+       .decides = true,
+       .alone = true,
+       .along = {{"gate.hidden.weight", 1, Lies::features},
+                 {"gate.out.weight", 0, Lies::one},
+                 {"gate.out.bias", 0, Lies::one}}},
+      {.name = "single", .constant_weights = true},
   };
   return all;
 }
@@ -57,6 +101,8 @@ inline fusion::Options abc_options() {
           .hidden = 5,
           .weights = {0.5, 1.5, 2.0},
           .modality = "b",
+          .factor_width = 2,
+          .relevance = {0.9, 0.5, 0.2},
           .dtype = DType::float64};
 }
 

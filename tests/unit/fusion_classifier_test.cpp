@@ -79,11 +79,12 @@ TEST_CASE("classifier: the loss is the decision's cross-entropy plus what the fu
     eval(net);
     CHECK((net.head.size() == 0) == method.decides);
     const Output out = net(abc(gaps));
-    double expected = nll_loss(out.log_probabilities, y).item();
+    const double unlabelled = out.fused.auxiliary.defined() ? out.fused.auxiliary.item() : 0;
+    double expected = nll_loss(out.log_probabilities, y).item() + unlabelled;
     if (const Tensor asked = net.fusion.auxiliary_loss(out.fused, y); asked.defined()) expected += asked.item();
     CHECK(net.loss(out, y).item() == doctest::Approx(expected).epsilon(1e-5));
     const Tensor weights = tensor({1, 2, 3});
-    expected = nll_loss(out.log_probabilities, y, {.weight = weights}).item();
+    expected = nll_loss(out.log_probabilities, y, {.weight = weights}).item() + unlabelled;
     if (const Tensor asked = net.fusion.auxiliary_loss(out.fused, y, {.class_weights = weights}); asked.defined())
       expected += asked.item();
     CHECK(net.loss(out, y, {.class_weights = weights}).item() == doctest::Approx(expected).epsilon(1e-5));

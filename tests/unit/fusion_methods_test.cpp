@@ -39,6 +39,8 @@ Tensor total(const Fusion& method, const Fused& fused) {
   const auto mix = [&g](const Tensor& x) { return sum(x * randn(x.shape(), 0, 1, x.dtype(), g)); };
   Tensor loss = mix(result(fused));
   if (fused.weights.defined()) loss = loss + mix(fused.weights);
+  if (fused.uncertainty.defined()) loss = loss + mix(fused.uncertainty);
+  if (fused.auxiliary.defined()) loss = loss + fused.auxiliary;
   const Tensor asked = method.auxiliary_loss(fused, target());
   return asked.defined() ? loss + asked : loss;
 }
@@ -82,6 +84,7 @@ TEST_CASE("fusion: shapes, and weights that sum to 1 over what is present") {
     CHECK(same(fused.present, abc(gaps).present));
     REQUIRE(fused.weights.defined() == method.weighs);
     REQUIRE(fused.confidence.defined() == method.confident);
+    REQUIRE(fused.uncertainty.defined() == method.uncertain);
     REQUIRE(fused.logits.size() == (method.alone ? 3 : 0));
 
     const std::vector<double> nothing = numbers(fused.empty);
@@ -106,6 +109,10 @@ TEST_CASE("fusion: shapes, and weights that sum to 1 over what is present") {
         if (method.alone && !has)
           CHECK(same(select(fused.logits[m], 0, static_cast<std::int64_t>(row)), zeros({abc_classes}, DType::float64)));
       }
+      if (method.uncertain) {
+        const double u = numbers(fused.uncertainty)[row];
+        CHECK((empty ? u == 1 : u > 0 && u < 1));
+      }
       if (method.weighs) CHECK(weights == doctest::Approx(empty ? 0.0 : 1.0));
       if (empty && method.weighs && !method.decides)
         CHECK(same(select(fused.features, 0, static_cast<std::int64_t>(row)), zeros({abc_width}, DType::float64)));
@@ -122,7 +129,8 @@ TEST_CASE("fusion: what stands in the place of a missing modality reaches no out
       for (Tensor& x : in.features) x.set_requires_grad();
       const Fused fused = f(in);
       total(f, fused).backward();
-      std::vector<Tensor> seen = {result(fused), fused.weights, fused.confidence, fused.empty};
+      std::vector<Tensor> seen = {result(fused),     fused.weights,   fused.confidence,
+                                  fused.uncertainty, fused.auxiliary, fused.empty};
       for (const Tensor& x : fused.logits) seen.push_back(x);
       for (const Tensor& p : parameters(f)) seen.push_back(p.grad());
       for (std::size_t m = 0; m < 3; ++m) {
@@ -155,12 +163,39 @@ TEST_CASE("fusion: a modality that nobody has, one sample, no gaps, nothing at a
       CHECK(finite(result(fused)));
       const Tensor asked = f.auxiliary_loss(fused, from(std::vector<std::int64_t>(present.size(), 1)));
       if (asked.defined()) CHECK(finite(asked));
+      if (fused.auxiliary.defined()) CHECK(finite(fused.auxiliary));
       if (method.weighs)
         for (std::size_t i = 0; i < 3 * present.size(); ++i)
           if (!present[i / 3][i % 3]) CHECK(numbers(fused.weights)[i] == 0);
     }
     const data::Modalities nobody = abc(gaps).rows({});
     CHECK(result(f(nobody)).size(0) == 0);
+  }
+}
+
+TEST_CASE("fusion: dropout while training moves weights, but not off what is present, and never in evaluation") {
+  for (const Method& method : methods()) {
+    CAPTURE(method.name);
+    fusion::Options options = abc_options();
+    options.dropout = 0.5;
+    Fusion f = made(method.name, options);
+    for (int time = 0; time < 20; ++time) {
+      const Fused fused = f(abc(gaps));
+      CHECK(finite(result(fused)));
+      if (!method.weighs) continue;
+      const std::vector<double> w = numbers(fused.weights);
+      for (std::size_t row = 0; row < 5; ++row) {
+        double sum = 0;
+        for (std::size_t m = 0; m < 3; ++m) {
+          sum += w[3 * row + m];
+          if (!gaps[row][m]) CHECK(w[3 * row + m] == 0);
+        }
+        const bool empty = method.name == "single" ? !gaps[row][1] : row == 3;
+        CHECK(sum == doctest::Approx(empty ? 0.0 : 1.0));
+      }
+    }
+    eval(f);
+    CHECK(same(result(f(abc(gaps))), result(f(abc(gaps)))));
   }
 }
 
@@ -171,6 +206,7 @@ TEST_CASE("fusion: with one modality it weighs 1") {
     options.names = {"b"};
     options.widths = {2};
     options.weights = {3};
+    options.relevance = {0};
     const Fusion f = made(method.name, options);
     const Fused fused = f(abc(gaps).select(options.names));
     CHECK(finite(result(fused)));
@@ -181,16 +217,28 @@ TEST_CASE("fusion: with one modality it weighs 1") {
 TEST_CASE("fusion: the order of the modalities does not matter") {
   const std::vector<std::size_t> order = {2, 0, 1};  // place i holds what was modality order[i]
   fusion::Options other = abc_options();
-  std::vector<std::int64_t> modalities, features;
+  std::vector<std::int64_t> modalities, features, spaces, grid;
+  const std::int64_t side = abc_options().factor_width + 1;
   for (std::size_t i = 0; i < 3; ++i) {
     other.names[i] = abc_names[order[i]];
     other.widths[i] = abc_widths[order[i]];
     other.weights[i] = abc_options().weights[order[i]];
+    other.relevance[i] = abc_options().relevance[order[i]];
     modalities.push_back(static_cast<std::int64_t>(order[i]));
     std::int64_t first = 0;
     for (std::size_t m = 0; m < order[i]; ++m) first += abc_widths[m];
     for (std::int64_t j = 0; j < abc_widths[order[i]]; ++j) features.push_back(first + j);
+    for (std::int64_t j = 0; j < abc_width; ++j) spaces.push_back(static_cast<std::int64_t>(order[i]) * abc_width + j);
   }
+  for (std::int64_t at = 0; at < side * side * side; ++at) {
+    std::int64_t there[3] = {};
+    const std::int64_t here[3] = {at / (side * side), at / side % side, at % side};
+    for (std::size_t i = 0; i < 3; ++i) there[order[i]] = here[i];
+    grid.push_back((there[0] * side + there[1]) * side + there[2]);
+  }
+  const auto indices = [&](Lies lies) -> const std::vector<std::int64_t>& {
+    return lies == Lies::one ? modalities : lies == Lies::features ? features : lies == Lies::spaces ? spaces : grid;
+  };
   for (const Method& method : methods()) {
     CAPTURE(method.name);
     Fusion f = made(method.name), g = made(method.name, other, 2);
@@ -199,15 +247,16 @@ TEST_CASE("fusion: the order of the modalities does not matter") {
     for (auto& [name, mine] : state(g)) {
       // "gates.0.score.bias" there is "gates.2.score.bias" here.
       std::string source = name;
-      for (std::size_t i = 0; i < source.size(); ++i)
-        if (std::isdigit(source[i]))
-          source[i] = static_cast<char>('0' + order[static_cast<std::size_t>(source[i] - '0')]);
+      const std::string member = name.substr(0, name.find('.'));
+      const bool layered = std::find(method.stacks.begin(), method.stacks.end(), member) != method.stacks.end();
+      if (const std::size_t i = member.size() + 1; !layered && i < source.size() && std::isdigit(source[i]))
+        source[i] = static_cast<char>('0' + order[static_cast<std::size_t>(source[i] - '0')]);
       const auto at =
           std::find_if(original.begin(), original.end(), [&](const auto& each) { return each.first == source; });
       REQUIRE(at != original.end());
       Tensor value = at->second;
       for (const Along& each : method.along)
-        if (each.parameter == name) value = index_select(value, each.axis, from(each.features ? features : modalities));
+        if (each.parameter == name) value = index_select(value, each.axis, from(indices(each.lies)));
       REQUIRE(value.shape() == mine.shape());
       const std::vector<double> values = numbers(value);
       std::copy(values.begin(), values.end(), mine.mutable_data<double>());
@@ -244,9 +293,9 @@ TEST_CASE("fusion: gradients are right and reach every parameter") {
       std::copy_n(in.begin(), 3, evidence.features.begin());
       const Fused fused = copied(evidence);
       std::vector<Tensor> out = {result(fused)};
-      if (method.weighs && method.name != "single" && method.name != "mean" && method.name != "static" &&
-          method.name != "late")
-        out.push_back(fused.weights);  // the others' are constants
+      if (method.weighs && !method.constant_weights) out.push_back(fused.weights);
+      if (method.uncertain) out.push_back(fused.uncertainty);
+      if (fused.auxiliary.defined()) out.push_back(fused.auxiliary);
       if (method.smooth_auxiliary)
         if (const Tensor asked = copied.auxiliary_loss(fused, target()); asked.defined()) out.push_back(asked);
       return out;

@@ -35,12 +35,32 @@ TEST_CASE("fusion: options that make no sense are refused by every method") {
     CHECK(making(name, [](auto& o) { o.names[2] = o.names[0]; }) == name + ": two modalities are called \"a\"");
     CHECK(making(name, [](auto& o) { o.width = 0; }) == name + ": width is 0\n  help: choose 1 or more");
   }
-  for (const std::string name : {"late", "gate"})
+  for (const std::string name :
+       {"late", "gate", "vote", "product", "relevance", "dynamics", "energy", "evidential", "experts"})
     CHECK(making(name, [](auto& o) { o.classes = 1; }) == name + ": classes is 1\n  help: choose 2 or more");
-  for (const std::string name : {"softmax", "gate", "attention"})
+  for (const std::string name : {"softmax", "gate", "attention", "query", "cross", "energy", "experts"})
     CHECK(making(name, [](auto& o) { o.temperature = 0; }) ==
           name + ": temperature is 0\n  help: choose a number above 0");
-  CHECK(making("gate", [](auto& o) { o.hidden = 0; }) == "gate: hidden is 0\n  help: choose 1 or more");
+  for (const std::string name : {"gate", "relevance", "experts"})
+    CHECK(making(name, [](auto& o) { o.hidden = 0; }) == name + ": hidden is 0\n  help: choose 1 or more");
+  for (const std::string name : {"gated", "transformer"})
+    CHECK(making(name, [](auto& o) { o.layers = 0; }) == name + ": layers is 0\n  help: choose 1 or more");
+  CHECK(making("transformer", [](auto& o) { o.heads = 0; }) == "transformer: heads is 0\n  help: choose 1 or more");
+  CHECK(making("transformer", [](auto& o) { o.heads = 4; }) == "transformer: width 6 is not a multiple of heads 4");
+  CHECK(making("lowrank", [](auto& o) { o.rank = 0; }) == "lowrank: rank is 0\n  help: choose 1 or more");
+  CHECK(making("tensor", [](auto& o) { o.factor_width = -1; }) ==
+        "tensor: factor_width is -1\n  help: choose 0 or more");
+  CHECK(making("vote", [](auto& o) { o.auxiliary_weight = 0; }) ==
+        "vote: auxiliary_weight is 0, and votes pass no gradient\n  help: choose a number above 0");
+  CHECK(making("relevance", [](auto& o) { o.relevance.pop_back(); }) ==
+        "relevance: 2 numbers of relevance for 3 modalities");
+  CHECK(making("relevance", [](auto& o) { o.relevance[1] = 1.5; }) ==
+        "relevance: that of \"b\" is 1.5\n  help: choose a number from 0 to 1");
+  CHECK(making("relevance", [](auto& o) { o.relevance.clear(); }) == "no error");
+  CHECK(making("relevance", [](auto& o) { o.confidence_share = -0.1; }) ==
+        "relevance: confidence_share is -0.1\n  help: choose a number from 0 to 1");
+  CHECK(making("evidential", [](auto& o) { o.annealing = -1; }) ==
+        "evidential: annealing is -1\n  help: choose a share of the training, from 0 up");
   CHECK(making("gate", [](auto& o) { o.dropout = 2; }) == "dropout: p is 2\n  help: choose a probability from 0 to 1");
   CHECK(making("static", [](auto& o) { o.weights.pop_back(); }) == "static: 2 weights for 3 modalities");
   CHECK(making("static", [](auto& o) { o.weights[1] = 0; }) ==

@@ -54,6 +54,40 @@ TEST_CASE("study file: what is read and what is assumed") {
   CHECK(parse_study("[encoder]\ntype = 'linear'\n" + good, "x").modalities[1].encoder.type == "linear");
 }
 
+TEST_CASE("study file: options of a fusion") {
+  const FusionConfig assumed = parse_study(good, "s/x.toml").fusion;
+  CHECK(assumed.layers == 2);
+  CHECK(assumed.confidence_share == 0.6);
+  CHECK(assumed.relevance.empty());
+  const FusionConfig f = parse_study(good +
+                                         "[fusion]\nname = 'relevance'\nwidth = 12\nlayers = 3\nheads = 4\nrank = 5\n"
+                                         "factor_width = 6\nrelevance = [1, 0.5]\nconfidence_share = 0.7\n"
+                                         "auxiliary_weight = 0.8\nconfidence_weight = 0.9\nsparsity_weight = 0.1\n"
+                                         "ranking_weight = 0.2\nannealing = 0.25\nbalance_weight = 0.05\n",
+                                     "s/x.toml")
+                             .fusion;
+  CHECK(f.name == "relevance");
+  CHECK(f.layers == 3);
+  CHECK(f.heads == 4);
+  CHECK(f.rank == 5);
+  CHECK(f.factor_width == 6);
+  CHECK(f.relevance == std::vector<double>{1, 0.5});
+  CHECK(f.confidence_share == 0.7);
+  CHECK(f.auxiliary_weight == 0.8);
+  CHECK(f.confidence_weight == 0.9);
+  CHECK(f.sparsity_weight == 0.1);
+  CHECK(f.ranking_weight == 0.2);
+  CHECK(f.annealing == 0.25);
+  CHECK(f.balance_weight == 0.05);
+  CHECK(message(good + "[fusion]\nwidth = 10\nheads = 4\n") ==
+        "s/x.toml:14: [fusion] has width 10, which is not a multiple of heads 4");
+  CHECK(message(good + "[fusion]\nrelevance = [1]\n") ==
+        "s/x.toml:12: [fusion] gives 1 numbers of relevance for 2 modalities");
+  CHECK(message(good + "[fusion]\nrelevance = [1, 2]\n") ==
+        "s/x.toml:12: [fusion] gives \"b\" the relevance 2\n  help: choose a number from 0 to 1");
+  CHECK(message(good + "[fusion]\nannealing = 2\n") == "s/x.toml:13: \"annealing\" in [fusion] is 2, outside 0 to 1");
+}
+
 TEST_CASE("study file: messages with the line and the nearest name") {
   CHECK(message(good + "[train]\nepoch = 3\n") ==
         "s/x.toml:13: unknown key \"epoch\" in [train]; the closest name is \"epochs\"");

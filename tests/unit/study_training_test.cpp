@@ -23,6 +23,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
+std::string with(std::string source, const std::string& from, const std::string& to) {
+  return source.replace(source.find(from), from.size(), to);
+}
+
 Study small_study(const std::string& more = {}) {
   return parse_study(
       "[study]\nname = 'small'\ntarget = 'y'\n[data]\nfile = 'x.csv'\n[[modality]]\nname = 'signal'\ncolumns = ['a']\n"
@@ -201,6 +205,44 @@ TEST_CASE("networks: checkpoints of another training, cut short or changed") {
   }
 }
 
+TEST_CASE("networks: the options of a study's fusion reach it") {
+  const Folder folder;
+  const Fit fit;
+  Study study = small_study("schedule = 'constant'\n");
+  study.train.epochs = 1;
+  study.fusion.rank = 7;
+  study.fusion.factor_width = 3;
+  study.fusion.layers = 3;
+  study.fusion.relevance = {1, 0.5};
+  const auto tensor_of = [&](const char* fusion, const char* name) {
+    const std::string path = folder / "net.safetensors";
+    make_fusion(study, fusion)->fit(fit.task())->save(path);
+    const TensorFile file = load_tensors(path);
+    for (const auto& [key, x] : file.tensors)
+      if (key.ends_with(name)) return x;
+    return Tensor();
+  };
+  CHECK(tensor_of("lowrank", "fusion.scale").shape() == Shape{7});
+  CHECK(tensor_of("tensor", "fusion.mix.weight").shape() == Shape{4, 16});
+  CHECK(tensor_of("transformer", "fusion.layers.2.norm1.weight").defined());
+  CHECK(!tensor_of("transformer", "fusion.layers.3.norm1.weight").defined());
+  CHECK(tensor_of("gated", "fusion.between.1.norm1.weight").defined());
+  CHECK(to_vector<float>(tensor_of("relevance", "fusion.relevance")) == std::vector<float>{1, 0.5F});
+  // Those that are numbers: another curve from the same seeds.
+  const auto curve = [&](const char* fusion, const std::string& option) {
+    const Study s = parse_study(with(small_study().source, "[fusion]\n", "[fusion]\n" + option), "x.toml");
+    return make_fusion(s, fusion)->fit(fit.task())->curve.train_loss;
+  };
+  CHECK(curve("relevance", "confidence_share = 0.1\n") != curve("relevance", ""));
+  CHECK(curve("gate", "auxiliary_weight = 0.5\n") != curve("gate", ""));
+  CHECK(curve("gate", "confidence_weight = 0.5\n") != curve("gate", ""));
+  CHECK(curve("dynamics", "sparsity_weight = 0.5\n") != curve("dynamics", ""));
+  CHECK(curve("energy", "ranking_weight = 0.5\n") != curve("energy", ""));
+  CHECK(curve("evidential", "annealing = 1\n") != curve("evidential", ""));
+  CHECK(curve("experts", "balance_weight = 0.5\n") != curve("experts", ""));
+  CHECK(curve("transformer", "heads = 2\n") != curve("transformer", ""));
+}
+
 TEST_CASE("networks: figures that are no longer numbers, and sizes that do not fit here") {
   const Fit fit;
   CHECK(error_of(*make_fusion(small_study("optimizer = 'sgd'\nmomentum = 0.99\n"), "gate"), fit.task()) == "no error");
@@ -218,6 +260,16 @@ TEST_CASE("networks: figures that are no longer numbers, and sizes that do not f
   const std::string refused = error_of(*make_fusion(large, "gate"), fit.task());
   CHECK(refused.starts_with("x.toml:11: the network would have 100003"));
   CHECK(refused.ends_with(" GB here\n  help: choose smaller hidden layers"));
+  // A fusion is counted by what it is, not by what the study's own one is.
+  const Study deep = parse_study(
+      "[study]\ntarget = 'y'\n[data]\nfile = 'x.csv'\n[[modality]]\nname = 'signal'\ncolumns = ['a']\n"
+      "[[modality]]\nname = 'noise'\ncolumns = ['b', 'c']\n[fusion]\nwidth = 65536\nlayers = 1000\n",
+      "x.toml");
+  for (const char* name : {"transformer", "gated"}) {
+    const std::string much = error_of(*make_fusion(deep, name), fit.task());
+    CHECK(much.starts_with("x.toml:11: the network would have "));
+    CHECK(much.ends_with(" GB here\n  help: choose a smaller width in [fusion]"));
+  }
 }
 
 TEST_CASE("networks: files that hold something else") {
