@@ -11,8 +11,8 @@ namespace {
 
 void check_bounds(const char* who, double low, double high) {
   if (!(std::isfinite(low) && std::isfinite(high) && low < high))
-    throw ConfigError(
-        text(who, ": the log-variance is bounded by ", low, " and ", high, "\n  help: choose a low bound below the high one"));
+    throw ConfigError(text(who, ": the log-variance is bounded by ", low, " and ", high,
+                           "\n  help: choose a low bound below the high one"));
 }
 
 /// clamp(s) whose gradient is passed on inside the bounds, and outside where it leads back; `slope` is the sign of the
@@ -50,8 +50,7 @@ Tensor reduced(const char* who, const Tensor& losses, const Tensor& weights, Red
 /// Whether `small` has the axes of `large`, each of its size or of size 1.
 bool spreads_to(const Tensor& small, const Tensor& large) {
   bool fits = small.dim() == large.dim();
-  for (int i = 0; fits && i < small.dim(); ++i)
-    fits = small.shape()[i] == large.shape()[i] || small.shape()[i] == 1;
+  for (int i = 0; fits && i < small.dim(); ++i) fits = small.shape()[i] == large.shape()[i] || small.shape()[i] == 1;
   return fits;
 }
 
@@ -89,7 +88,7 @@ Tensor noisy_log_probabilities(const Tensor& logits, const Tensor& log_variance,
   const Tensor noise =
       randn({options.samples, logits.size(0), logits.size(1)}, 0, 1, logits.dtype(), generator);  // (T, N, C)
   const Tensor noisy = logits + exp(clamp(log_variance, low, high) * 0.5) * noise;                // (T, N, C)
-  return logsumexp(log_softmax(noisy, 2), 0) - std::log(static_cast<double>(options.samples));   // (N, C)
+  return logsumexp(log_softmax(noisy, 2), 0) - std::log(static_cast<double>(options.samples));    // (N, C)
 }
 
 Tensor heteroscedastic_cross_entropy(const Tensor& logits, const Tensor& log_variance, const Tensor& target,
@@ -124,7 +123,8 @@ Tensor TaskWeights::operator()(const std::vector<Tensor>& losses) const {
     const Tensor& loss = losses[k];
     if (!loss.defined()) continue;
     if (loss.dim() != 0)
-      throw ShapeError(text("task_weights: loss ", k, " is ", loss.shape(), ", not a single number\n  help: reduce it"));
+      throw ShapeError(
+          text("task_weights: loss ", k, " is ", loss.shape(), ", not a single number\n  help: reduce it"));
     const Tensor s = select(log_variance, 0, static_cast<std::int64_t>(k)), held = held_within(s, low, high);
     const double c = factor(tasks[k]);
     const Tensor slope = 0.5 - exp(neg(held)) * detach(loss) * c, used = bounded(s, held, slope, low, high);

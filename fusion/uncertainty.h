@@ -80,8 +80,8 @@ struct SampleVarianceOptions {
   LogVarianceBounds bounds{};
 };
 
-/// A free log-variance for each training sample, known by its id: what heteroscedastic_loss() raises is the s of samples
-/// whose targets nothing explains, such as wrong labels.
+/// A free log-variance for each training sample, known by its id: what heteroscedastic_loss() raises is the s of
+/// samples whose targets nothing explains, such as wrong labels.
 ///
 ///   fusion::SampleVariance variance({.samples = n});
 ///   Tensor loss = fusion::heteroscedastic_loss(net(x), variance(ids), y) + variance.penalty(ids);
@@ -98,8 +98,8 @@ struct SampleVariance {
   /// Throws ConfigError for fewer than 1 sample, a negative number of outputs, a negative strength, a centre or
   /// beginning outside the bounds.
   explicit SampleVariance(const SampleVarianceOptions& options);
-  /// s of these samples: ids (B,) int64 -> (B,) or (B, outputs), as it is: penalty() and the loss hold it within bounds.
-  /// Throws as index_select().
+  /// s of these samples: ids (B,) int64 -> (B,) or (B, outputs), as it is: penalty() and the loss hold it within
+  /// bounds. Throws as index_select().
   Tensor operator()(const Tensor& ids) const;
   /// The mean of nu (s - c + exp(c - s) - 1) over these samples: 0 or more. `half` for a loss with half.
   Tensor penalty(const Tensor& ids, bool half = false) const;

@@ -62,8 +62,8 @@ void SensitivityRates::adapt(Group& g, double norm) const {
       const double sensitivity = g.change / share;
       if (sensitivity > options_.threshold)
         by = std::max(options_.threshold / sensitivity, options_.fall);
-      else if (g.growth > g.change / 2)
-        by = 1 / options_.rise;
+      else if (sensitivity > options_.threshold / 4 && g.growth > g.change / 2)
+        by = options_.fall;
       else
         by = sensitivity * options_.rise < options_.threshold ? options_.rise : options_.threshold / sensitivity;
     }
@@ -80,7 +80,8 @@ void SensitivityRates::step() {
   std::vector<double> base(groups_.size());
   for (std::size_t k = 0; k < groups_.size(); ++k) {
     base[k] = optimizer_.lr(k);
-    const bool any = std::any_of(members[k].begin(), members[k].end(), [](const Tensor& p) { return p.grad().defined(); });
+    const bool any =
+        std::any_of(members[k].begin(), members[k].end(), [](const Tensor& p) { return p.grad().defined(); });
     if (any) adapt(groups_[k], gradient_norm(members[k]));
   }
   const auto set = [&](bool adapted) {

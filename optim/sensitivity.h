@@ -28,8 +28,7 @@ std::vector<Layer> by_layer(const State& named_parameters);
 template <class Kind>
 std::unique_ptr<Kind> per_layer(const State& named_parameters, const typename Kind::Options& options) {
   const std::vector<Layer> layers = by_layer(named_parameters);
-  auto optimizer =
-      std::make_unique<Kind>(layers.empty() ? std::vector<Tensor>() : layers.front().parameters, options);
+  auto optimizer = std::make_unique<Kind>(layers.empty() ? std::vector<Tensor>() : layers.front().parameters, options);
   for (std::size_t k = 1; k < layers.size(); ++k) optimizer->add_group(layers[k].parameters, options);
   return optimizer;
 }
@@ -51,9 +50,9 @@ struct SensitivityOptions {
 ///   S = smoothed mean of |c| (the sensitivity),  G = smoothed mean of c
 ///   f = f * threshold / S, by not less than `fall` and not more than `rise`, held within [min_factor, max_factor]
 ///
-/// where S is below the threshold but the norm mainly grows (G > S / 2), f falls by 1 / rise instead: a gradient that
-/// grows step by step is how divergence begins. A sensitive layer is slowed down, an insensitive one sped up. A norm
-/// that is not a finite number lowers f by `fall`; the step is taken all the same, as by any optimiser.
+/// but where S is between threshold / 4 and the threshold and the norm mainly grows (G > S / 2), f falls by `fall`: a
+/// gradient that grows step by step is how divergence begins. A sensitive layer is slowed down, an insensitive one sped
+/// up. A norm that is not a finite number lowers f by `fall`; the step is taken all the same, as by any optimiser.
 ///
 /// Between steps the optimiser's rates are the base rates: schedules and set_lr() change those as ever, a Scheduler is
 /// stepped as without this class, and the optimiser's state() is its own. A group without gradient is passed over.

@@ -37,8 +37,7 @@ TEST_CASE("heteroscedastic_loss: by hand, with a half, weights and every reducti
   CHECK(heteroscedastic_loss(prediction, s, target, {.reduction = Reduction::batchmean}).item() ==
         doctest::Approx((6 + ln2 + ln3) / 3));
   const Tensor w = row({1, 0, 3});
-  CHECK(heteroscedastic_loss(prediction, s, target, {.weights = w}).item() ==
-        doctest::Approx((1 + 3 * (3 + ln3)) / 4));
+  CHECK(heteroscedastic_loss(prediction, s, target, {.weights = w}).item() == doctest::Approx((1 + 3 * (3 + ln3)) / 4));
   CHECK(heteroscedastic_loss(prediction, s, target, {.reduction = Reduction::sum, .weights = w}).item() ==
         doctest::Approx(1 + 3 * (3 + ln3)));
   CHECK(testing::allclose(
@@ -90,7 +89,9 @@ TEST_CASE("heteroscedastic_loss: errors") {
   CHECK(error_of([&] { heteroscedastic_loss(x, y, x); }) ==
         "ShapeError: heteroscedastic_loss: the prediction is [3], the log-variance [3, 1]\n  help: give it the "
         "prediction's axes, or size 1 where a variance is shared");
-  CHECK(error_of([&] { heteroscedastic_loss(x, x, x, {.bounds = {2, 1}}); }) ==
+  CHECK(error_of([&] {
+          heteroscedastic_loss(x, x, x, {.bounds = {2, 1}});
+        }) ==
         "ConfigError: heteroscedastic_loss: the log-variance is bounded by 2 and 1\n  help: choose a low bound below "
         "the high one");
   CHECK(error_of([&] { heteroscedastic_loss(x, x, x, {.reduction = Reduction::sum, .weights = zeros({2})}); }) ==
@@ -119,7 +120,8 @@ TEST_CASE("heteroscedastic_cross_entropy: without noise the cross-entropy, with 
   const Tensor s = normal({5, 3}, 6), w = row({1, 0, 2, 0, 0});
   const auto loss = [&](const Tensor& f, const Tensor& v, Reduction r, const Tensor& weights) {
     Generator same{11};
-    return fusion::heteroscedastic_cross_entropy(f, v, target, same, {.samples = 4, .reduction = r, .weights = weights});
+    return fusion::heteroscedastic_cross_entropy(f, v, target, same,
+                                                 {.samples = 4, .reduction = r, .weights = weights});
   };
   const Tensor rows = loss(logits, s, Reduction::none, {});
   CHECK(loss(logits, s, Reduction::mean, w).item() == doctest::Approx(weighted_mean(rows, w).item()));
@@ -152,8 +154,10 @@ TEST_CASE("TaskWeights: by hand, gradients, absent tasks, where s ends") {
   CHECK(tasks({a, b}).item() == doctest::Approx(4 / 2. / 2 + ln2 / 2 + 6 / 3. + ln3 / 2));
   CHECK(tasks({Tensor(), b}).item() == doctest::Approx(6 / 3. + ln3 / 2));
   CHECK(testing::allclose(tasks.weights(), row({0.25, 1 / 3.})));
-  const testing::Report report = check_gradients(
-      tasks, {a, b}, [](const TaskWeights& t, const std::vector<Tensor>& in) { return t({in[0], in[1]}); });
+  const testing::Report report =
+      check_gradients(tasks, {a, b}, [](const TaskWeights& t, const std::vector<Tensor>& in) {
+        return t({in[0], in[1]});
+      });
   CHECK_MESSAGE(report, report.message);
   optim::Adam optimizer(parameters(tasks), {.lr = 0.05});
   for (int i = 0; i < 1500; ++i) {
@@ -163,10 +167,12 @@ TEST_CASE("TaskWeights: by hand, gradients, absent tasks, where s ends") {
   }
   CHECK(testing::allclose(tasks.log_variance, row({std::log(4.), std::log(12.)}), {.atol = 1e-3}));
   CHECK(error_of([&] { tasks({a}); }) == "ShapeError: task_weights: there are 1 losses, but 2 tasks");
-  CHECK(error_of([&] { tasks({a, zeros({2})}); }) ==
-        "ShapeError: task_weights: loss 1 is [2], not a single number\n  help: reduce it");
-  CHECK(error_of([&] { tasks({Tensor(), Tensor()}); }) ==
-        "ConfigError: task_weights: no task has a loss\n  help: leave this batch out");
+  CHECK(error_of([&] {
+          tasks({a, zeros({2})});
+        }) == "ShapeError: task_weights: loss 1 is [2], not a single number\n  help: reduce it");
+  CHECK(error_of([&] {
+          tasks({Tensor(), Tensor()});
+        }) == "ConfigError: task_weights: no task has a loss\n  help: leave this batch out");
   CHECK(error_of([] { TaskWeights({}); }) == "ConfigError: task_weights: there are no tasks");
 }
 

@@ -57,7 +57,7 @@ TEST_CASE("SensitivityRates: the rule by hand") {
   CHECK(rates.sensitivity(0) == doctest::Approx(0.05));
   CHECK(rates.factor(0) == doctest::Approx(1.1));         // 0.2 / 0.05, but not more than the rise
   CHECK(rates.factor(1) == doctest::Approx(0.2 / 0.25));  // sensitive
-  CHECK(rates.factor(2) == doctest::Approx(1 / 1.1));     // below the threshold, but growing
+  CHECK(rates.factor(2) == 0.5);                          // below the threshold, but growing
   CHECK(numbers(steady)[0] == doctest::Approx(-1 - 1.1 * 0.95));
   CHECK(numbers(nervous)[0] == doctest::Approx(-1 + 0.8 * 1.25));
   step(0.95, 12.5, 1.1);  // changes 0, 9 (held at 2), 0
