@@ -57,6 +57,9 @@ struct SensitivityOptions {
 /// Between steps the optimiser's rates are the base rates: schedules and set_lr() change those as ever, a Scheduler is
 /// stepped as without this class, and the optimiser's state() is its own. A group without gradient is passed over.
 /// The optimiser must outlive this object. Not for L-BFGS, which evaluates within a step.
+///
+/// Meant for whole or large batches: the norm of a small batch's gradient jumps by chance, which looks like sensitivity
+/// and drives all factors down.
 class SensitivityRates {
  public:
   /// Throws ConfigError for bad options.
