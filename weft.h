@@ -26,6 +26,7 @@
 #include <weft/data/survival.h>
 #include <weft/fusion/classifier.h>
 #include <weft/fusion/degrade.h>
+#include <weft/fusion/uncertainty.h>
 #include <weft/layers/attention.h>
 #include <weft/layers/basic.h>
 #include <weft/layers/convolution.h>
@@ -47,6 +48,7 @@
 #include <weft/optim/lr_finder.h>
 #include <weft/optim/optimizer.h>
 #include <weft/optim/schedule.h>
+#include <weft/optim/sensitivity.h>
 #include <weft/show/plot.h>
 #include <weft/show/terminal.h>
 #include <weft/tensor/allocator.h>

@@ -32,6 +32,8 @@ class Optimizer {
   std::size_t groups() const noexcept { return groups_; }
   /// All parameters, in the order in which they were given.
   const std::vector<Tensor>& parameters() const noexcept { return parameters_; }
+  /// Which group a parameter of parameters() is in, by its place there.
+  std::size_t group_of(std::size_t parameter) const noexcept { return group_of_[parameter]; }
   /// The learning rate of the next step; schedules set it. Throws ConfigError for a group that there is not, and for a
   /// rate that is negative or not finite.
   double lr(std::size_t group = 0) const;
@@ -54,7 +56,6 @@ class Optimizer {
   /// Appends a group. Throws ConfigError when it is empty, holds something without gradient or something that is there
   /// already; DtypeError for types that cannot be trained.
   void add_parameters(const std::vector<Tensor>& parameters);
-  std::size_t group_of(std::size_t parameter) const noexcept { return group_of_[parameter]; }
   const char* name() const noexcept { return name_; }
   /// The gradient of a parameter in the parameter's type; undefined when there is none.
   static Tensor gradient(const Tensor& parameter);
