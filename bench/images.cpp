@@ -21,20 +21,6 @@ Sequential lenet() {
                     Linear(400, 120), ReLU(), Linear(120, 84), ReLU(), Linear(84, 10));
 }
 
-/// The network of examples/fashion_mnist.cpp.
-Sequential fashion() {
-  Sequential net;
-  std::int64_t channels = 1;
-  for (const auto& [wider, pooled] : {std::pair{32, true}, {64, false}, {64, true}, {128, false}}) {
-    net.add(Conv2d({.in_channels = channels, .out_channels = wider, .kernel_size = 3, .padding = 1, .bias = false}));
-    net.add(BatchNorm(wider)).add(ReLU());
-    if (pooled) net.add(MaxPool2d(2));
-    channels = wider;
-  }
-  net.add(AdaptiveAvgPool2d(1)).add(Flatten()).add(Dropout(0.2)).add(Linear(128, 10));
-  return net;
-}
-
 Conv2d plain_convolution(std::int64_t in, std::int64_t out, std::int64_t window, std::int64_t stride) {
   return Conv2d({.in_channels = in,
                  .out_channels = out,
@@ -61,15 +47,17 @@ struct ResidualBlock {
   void fields(auto&& f) { f("conv1", conv1, "bn1", bn1, "conv2", conv2, "bn2", bn2, "downsample", downsample); }
 };
 
-/// ResNet-18 for images (B, 3, 32, 32). He et al. (2016).
-Sequential resnet18() {
-  Sequential net(plain_convolution(3, 64, 3, 1), BatchNorm(64), ReLU());
-  std::int64_t channels = 64;
-  for (const std::int64_t wider : {64, 128, 256, 512}) {
-    net.add(ResidualBlock(channels, wider, wider == channels ? 1 : 2)).add(ResidualBlock(wider, wider, 1));
-    channels = wider;
+/// A residual network for small images (B, channels, H, W); as it stands ResNet-18. He et al. (2016).
+Sequential resnet(std::int64_t channels = 3, std::int64_t width = 64, int blocks = 2) {
+  Sequential net(plain_convolution(channels, width, 3, 1), BatchNorm(width), ReLU());
+  std::int64_t narrow = width;
+  for (const std::int64_t times : {1, 2, 4, 8}) {
+    const std::int64_t wide = times * width;
+    net.add(ResidualBlock(narrow, wide, times == 1 ? 1 : 2));
+    for (int i = 1; i < blocks; ++i) net.add(ResidualBlock(wide, wide, 1));
+    narrow = wide;
   }
-  net.add(AdaptiveAvgPool2d(1)).add(Flatten()).add(Linear(512, 10));
+  net.add(AdaptiveAvgPool2d(1)).add(Flatten()).add(Linear(8 * width, 10));
   return net;
 }
 constexpr double resnet18_flops = 2 * 555'422'720.0;  // forward, per image
@@ -99,20 +87,20 @@ void add_images(Cases& cases) {
                                                        randint(0, 10, {128}), randn({128, 1, 28, 28}));
                    }});
   cases.push_back({"fashion_train_b128", [] {
-                     return classification<optim::Sgd>(fashion(), {.lr = 1e-2, .momentum = momentum},
+                     return classification<optim::Sgd>(resnet(1, 16, 1), {.lr = 1e-2, .momentum = momentum},
                                                        randint(0, 10, {128}), randn({128, 1, 28, 28}));
                    }});
   cases.push_back({"lenet_infer_b128", [] { return inference(lenet(), randn({128, 1, 28, 28})); }});
   cases.push_back({"resnet18_train_b64", [] {
-                     return counted(classification<optim::Sgd>(resnet18(), {.lr = 1e-2, .momentum = momentum},
+                     return counted(classification<optim::Sgd>(resnet(), {.lr = 1e-2, .momentum = momentum},
                                                                randint(0, 10, {64}), randn({64, 3, 32, 32})),
                                     3 * 64 * resnet18_flops);
                    }});
   for (const std::int64_t batch : {1, 32})
-    cases.push_back({"resnet18_infer_b" + std::to_string(batch), [=] {
-                       return counted(inference(resnet18(), randn({batch, 3, 32, 32})),
-                                      static_cast<double>(batch) * resnet18_flops);
-                     }});
+    cases.push_back(
+        {"resnet18_infer_b" + std::to_string(batch), [=] {
+           return counted(inference(resnet(), randn({batch, 3, 32, 32})), static_cast<double>(batch) * resnet18_flops);
+         }});
   cases.push_back({"conv3d_train_b4", [] {
                      return classification<optim::Sgd>(volumes(), {.lr = 1e-2, .momentum = momentum},
                                                        randint(0, 10, {4}), randn({4, 1, 32, 32, 32}));

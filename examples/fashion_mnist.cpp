@@ -1,7 +1,8 @@
-// A convolutional network learns what people wear.
-// Fashion-MNIST: 70,000 grey images of 28 x 28 pixels, ten kinds of clothing (Xiao, Rasul and Vollgraf, 2017). What
-// lifts a plain network from 90 to 93 % is in the training, not in its size: images are mirrored and moved by a pixel
-// or two each time they are seen, batch norm lets the learning rate be high, and the rate rises and falls once.
+// A small residual network learns what people wear.
+// Fashion-MNIST: 70,000 grey images of 28 x 28 pixels, ten kinds of clothing (Xiao, Rasul and Vollgraf, 2017). Ten
+// passes over them are enough: images are mirrored and moved by a pixel each time they are seen, batch norm lets the
+// learning rate be high, and the rate rises and falls once. The network was chosen on 10,000 of the training images
+// (0.938; a plain one of a fifth of its weights does not get there).
 //   fashion_mnist [--full] [--seeds N] [--seed FIRST] [--threads N]
 // The default learns from 10,000 images for three epochs; --full from all for ten, with five seeds.
 // Data: Debian's dataset-fashion-mnist, or a folder with the four .gz files in $FASHION_MNIST.
@@ -15,27 +16,10 @@
 
 using namespace weft;
 
-/// (B, 1, 28, 28) -> (B, 10).
-Sequential network() {
-  Sequential net;
-  const auto block = [&](std::int64_t in, std::int64_t out) {
-    net.add(Conv2d({.in_channels = in, .out_channels = out, .kernel_size = 3, .padding = 1, .bias = false}));
-    net.add(BatchNorm(out)).add(ReLU());
-  };
-  block(1, 32);
-  net.add(MaxPool2d(2));  // 14 x 14
-  block(32, 64);
-  block(64, 64);
-  net.add(MaxPool2d(2));  // 7 x 7
-  block(64, 128);
-  net.add(AdaptiveAvgPool2d(1)).add(Flatten()).add(Dropout(0.2)).add(Linear(128, 10));
-  return net;
-}
-
 /// Pixels 0 ... 255 as numbers of about mean 0 and deviation 1 (those of the training images are 72.9 and 90.0).
 Tensor scaled(const Tensor& pixels) { return (to(unsqueeze(pixels, 1), DType::float32) - 72.9) / 90.0; }
 
-double accuracy(const Sequential& net, const Tensor& images, const Tensor& labels) {
+double accuracy(const ResNet2d& net, const Tensor& images, const Tensor& labels) {
   const NoGrad off;
   double right = 0;
   data::TensorLoader loader(images, labels, {.batch_size = 500, .shuffle = false});
@@ -66,10 +50,10 @@ int main(int argc, char** argv) {
   for (int s = 0; s < seeds; ++s) {
     const std::uint64_t seed = arguments.seed + static_cast<std::uint64_t>(s);
     manual_seed(seed);
-    Sequential net = network();
+    ResNet2d net({.in_channels = 1, .num_classes = 10, .blocks = {1, 1, 1, 1}, .width = 16, .stem = ResNetStem::small});
     data::TensorLoader loader(images, labels, {.batch_size = 128, .drop_last = true, .seed = seed});
     loader.transform(
-        [](const Tensor& x, Generator& g) { return data::augment(x, {.flip = 0.5, .shift = 2, .fill = -0.81}, g); });
+        [](const Tensor& x, Generator& g) { return data::augment(x, {.flip = 0.5, .shift = 1, .fill = -0.81}, g); });
     optim::Sgd optimizer(parameters(net), {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .nesterov = true});
     optim::Scheduler rate(optimizer, optim::OneCycleLr{.max_lr = 0.15, .total_steps = epochs * loader.steps() + 1});
     curves.push_back({"seed " + std::to_string(seed), {}, {}});

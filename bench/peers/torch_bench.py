@@ -209,24 +209,13 @@ def _(a):
     return train_case(mk_lenet(), [t.randn(128, 1, 28, 28)], t.randint(10, (128,)), ce, sgdm, a)
 
 
-@case("fashion_train_b128")
-def _(a):
-    t = T(); t.manual_seed(0); nn = t.nn
-    layers = []
-    for inputs, outputs, pooled in ((1, 32, True), (32, 64, False), (64, 64, True), (64, 128, False)):
-        layers += [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
-        layers += [nn.MaxPool2d(2)] if pooled else []
-    net = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(128, 10))
-    return train_case(net, [t.randn(128, 1, 28, 28)], t.randint(10, (128,)), ce, sgdm, a)
-
-
 @case("lenet_infer_b128")
 def _(a):
     t = T(); t.manual_seed(0)
     return infer_case(mk_lenet(), [t.randn(128, 1, 28, 28)], a)
 
 
-def mk_resnet18(classes=10):
+def mk_resnet(classes=10, channels=3, width=64, blocks=2):
     nn = T().nn; F = nn.functional
 
     class Block(nn.Module):
@@ -240,21 +229,28 @@ def mk_resnet18(classes=10):
             y = F.relu(s.b1(s.c1(x)))
             return F.relu(s.b2(s.c2(y)) + s.sc(x))
 
-    L = [nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU()]
-    i = 64
-    for o, st in ((64, 1), (128, 2), (256, 2), (512, 2)):
-        L += [Block(i, o, st), Block(o, o, 1)]; i = o
-    L += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, classes)]
+    L = [nn.Conv2d(channels, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+    i = width
+    for o, st in ((width, 1), (2 * width, 2), (4 * width, 2), (8 * width, 2)):
+        L += [Block(i, o, st)] + [Block(o, o, 1) for _ in range(blocks - 1)]; i = o
+    L += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8 * width, classes)]
     return nn.Sequential(*L)
 
 
 RESNET_FLOPS = 2 * 555_422_720   # forward, per 3x32x32 image
 
 
+@case("fashion_train_b128")
+def _(a):
+    t = T(); t.manual_seed(0)
+    net = mk_resnet(channels=1, width=16, blocks=1)
+    return train_case(net, [t.randn(128, 1, 28, 28)], t.randint(10, (128,)), ce, sgdm, a)
+
+
 @case("resnet18_train_b64")
 def _(a):
     t = T(); t.manual_seed(0)
-    d = train_case(mk_resnet18(), [t.randn(64, 3, 32, 32)], t.randint(10, (64,)), ce, sgdm, a)
+    d = train_case(mk_resnet(), [t.randn(64, 3, 32, 32)], t.randint(10, (64,)), ce, sgdm, a)
     d["flops"] = 3 * 64 * RESNET_FLOPS; return d
 
 
@@ -263,7 +259,7 @@ for _b in (1, 32):
         @case("resnet18_infer_b%d" % b)
         def f(a):
             t = T(); t.manual_seed(0)
-            d = infer_case(mk_resnet18(), [t.randn(b, 3, 32, 32)], a)
+            d = infer_case(mk_resnet(), [t.randn(b, 3, 32, 32)], a)
             d["flops"] = b * RESNET_FLOPS; return d
     _mk(_b)
 
