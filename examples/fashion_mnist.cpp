@@ -7,12 +7,12 @@
 // The default learns from 10,000 images for three epochs; --full from all for ten, with five seeds.
 // Data: Debian's dataset-fashion-mnist, or a folder with the four .gz files in $FASHION_MNIST.
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 
 #include <weft/weft.h>
 
 #include "arguments.h"
+#include "fashion.h"
 
 using namespace weft;
 
@@ -29,10 +29,8 @@ double accuracy(const ResNet2d& net, const Tensor& images, const Tensor& labels)
 
 int main(int argc, char** argv) {
   const Arguments arguments(argc, argv);
-  const char* given = std::getenv("FASHION_MNIST");
-  const std::string folder = given ? given : "/usr/share/datasets/fashion-mnist";
-  if (!std::filesystem::exists(folder + "/train-images-idx3-ubyte.gz"))
-    return std::puts("skipped: no Fashion-MNIST; apt-get install dataset-fashion-mnist, or set FASHION_MNIST") < 0;
+  const std::string folder = fashion_folder();
+  if (folder.empty()) return 0;
   Tensor images = scaled(data::load_idx(folder + "/train-images-idx3-ubyte.gz"));
   Tensor labels = to(data::load_idx(folder + "/train-labels-idx1-ubyte.gz"), DType::int64);
   const Tensor test_images = scaled(data::load_idx(folder + "/t10k-images-idx3-ubyte.gz"));

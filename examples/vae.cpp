@@ -7,12 +7,12 @@
 // The default learns from 10,000 images for six epochs; --full from all for 30, with five seeds.
 // Data: Debian's dataset-fashion-mnist, or a folder with the .gz files in $FASHION_MNIST.
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 
 #include <weft/weft.h>
 
 #include "arguments.h"
+#include "fashion.h"
 
 using namespace weft;
 
@@ -30,10 +30,8 @@ double mean_bound(const Vae& vae, const Tensor& images, std::int64_t draws) {
 
 int main(int argc, char** argv) {
   const Arguments arguments(argc, argv);
-  const char* given = std::getenv("FASHION_MNIST");
-  const std::string folder = given ? given : "/usr/share/datasets/fashion-mnist";
-  if (!std::filesystem::exists(folder + "/train-images-idx3-ubyte.gz"))
-    return std::puts("skipped: no Fashion-MNIST; apt-get install dataset-fashion-mnist, or set FASHION_MNIST") < 0;
+  const std::string folder = fashion_folder();
+  if (folder.empty()) return 0;
   const Tensor all = ink(folder + "/train-images-idx3-ubyte.gz"), test = ink(folder + "/t10k-images-idx3-ubyte.gz");
   const Tensor images = arguments.full ? all : slice(all, 0, 0, 10000);
   const int epochs = arguments.full ? 30 : 6, seeds = arguments.seeds_or(arguments.full ? 5 : 1);
