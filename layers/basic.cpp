@@ -107,7 +107,15 @@ Sequential& Sequential::operator=(const Sequential& other) {
 }
 Tensor Sequential::operator()(const Tensor& x) const {
   Tensor y = x;
-  for (const auto& layer : layers_) y = layer->apply(y);
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    if (i + 1 < layers_.size() && layers_[i + 1]->is_relu())
+      if (Tensor both = layers_[i]->then_relu(y); both.defined()) {
+        y = std::move(both);
+        ++i;
+        continue;
+      }
+    y = layers_[i]->apply(y);
+  }
   return y;
 }
 void Sequential::visit(const std::string& name, Visitor& v) {

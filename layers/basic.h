@@ -173,6 +173,8 @@ class Sequential {
   struct Any {
     virtual ~Any() = default;
     virtual Tensor apply(const Tensor& x) const = 0;
+    virtual Tensor then_relu(const Tensor& x) const = 0;
+    virtual bool is_relu() const = 0;
     virtual void visit(const std::string& name, Visitor& v) = 0;
     virtual std::unique_ptr<Any> copy() const = 0;
   };
@@ -180,6 +182,14 @@ class Sequential {
   struct Held final : Any {
     explicit Held(Layer l) : layer(std::move(l)) {}
     Tensor apply(const Tensor& x) const override { return layer(x); }
+    /// Undefined where the layer does not do both in one pass.
+    Tensor then_relu([[maybe_unused]] const Tensor& x) const override {
+      if constexpr (requires { layer.then_relu(x); })
+        return layer.then_relu(x);
+      else
+        return Tensor();
+    }
+    bool is_relu() const override { return std::is_same_v<Layer, ReLU>; }
     void visit(const std::string& name, Visitor& v) override { detail::visit_member(name, layer, v); }
     std::unique_ptr<Any> copy() const override { return std::make_unique<Held>(layer); }
     Layer layer;

@@ -67,12 +67,25 @@ Conv<axes>::Conv(const ConvLayerOptions& o)
   options.padding = 0;
 }
 
+namespace {
+template <int axes>
+Tensor convolve(const Conv<axes>& layer, const Tensor& x, const ConvOptions& options) {
+  const Tensor wide = layer.border.empty() ? x : pad(x, layer.border, layer.padding_mode);
+  if constexpr (axes == 1) return conv1d(wide, layer.weight, layer.bias, options);
+  if constexpr (axes == 2) return conv2d(wide, layer.weight, layer.bias, options);
+  if constexpr (axes == 3) return conv3d(wide, layer.weight, layer.bias, options);
+}
+}  // namespace
+
 template <int axes>
 Tensor Conv<axes>::operator()(const Tensor& x) const {
-  const Tensor wide = border.empty() ? x : pad(x, border, padding_mode);
-  if constexpr (axes == 1) return conv1d(wide, weight, bias, options);
-  if constexpr (axes == 2) return conv2d(wide, weight, bias, options);
-  if constexpr (axes == 3) return conv3d(wide, weight, bias, options);
+  return convolve(*this, x, options);
+}
+template <int axes>
+Tensor Conv<axes>::then_relu(const Tensor& x) const {
+  ConvOptions with = options;
+  with.relu = true;
+  return convolve(*this, x, with);
 }
 
 template <int axes>

@@ -30,6 +30,8 @@ struct Conv {
   std::vector<std::int64_t> border;  ///< what padding_mode other than constant puts around x, as pad() takes it
   explicit Conv(const ConvLayerOptions& options);
   Tensor operator()(const Tensor& x) const;
+  /// relu of the same, in one pass; Sequential does so where a ReLU follows.
+  Tensor then_relu(const Tensor& x) const;
   void fields(auto&& f) {
     f("weight", weight, "bias", bias, "options", options, "padding_mode", padding_mode, "border", border);
   }

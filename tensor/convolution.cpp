@@ -534,6 +534,7 @@ Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, co
       using T = std::remove_pointer_t<decltype(t)>;
       forward<T>(numbers<T>(y), numbers<T>(in), numbers<T>(taps_first), numbers<T>(add), c, n);
     });
+    if (c.relu) return cast(unary(Unary::relu, y), x.dtype());
   }
   return cast(y, x.dtype());
 }

@@ -44,6 +44,7 @@ struct Convolution {
   Dims input, kernel, output;
   Dims stride, before, dilation;
   std::int64_t groups = 1;
+  bool relu = false;  ///< negative results become 0; of the forward pass alone
 };
 /// y (N, O, output...) of x (N, C, input...), weight (O, C / groups, kernel...) and bias (O,) or undefined.
 Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, const Convolution& c);

@@ -12,14 +12,18 @@ namespace weft {
 
 using detail::first_order;
 using detail::record_unary;
+using detail::relu_gradient;
 using detail::zero_of;
 using kernels::Binary;
 using kernels::Unary;
 
+Tensor detail::relu_gradient(const Tensor& dy, const Tensor& y) {
+  return first_order(Binary::relu_grad, dy, y, [&] { return where(gt(y, 0), dy, zero_of(dy)); });
+}
+
 Tensor relu(const Tensor& x) {
-  return record_unary({"relu", {}, saves::output}, x, Unary::relu, [](const Saved& s, const Tensor& dy) {
-    return first_order(Binary::relu_grad, dy, s.output(), [&] { return where(gt(s.output(), 0), dy, zero_of(dy)); });
-  });
+  return record_unary({"relu", {}, saves::output}, x, Unary::relu,
+                      [](const Saved& s, const Tensor& dy) { return relu_gradient(dy, s.output()); });
 }
 
 Tensor leaky_relu(const Tensor& x, double slope) {

@@ -23,6 +23,12 @@ Tensor bias_gradient(const Tensor& dy) {
 // The value <y, convolution(x, w)> is linear in x, y and w. Its derivatives by each are the three passes, and the
 // derivatives of a pass are the other two.
 
+/// The map without what is done to its results.
+Convolution linear(Convolution c) {
+  c.relu = false;
+  return c;
+}
+
 Tensor forward_pass(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, const Convolution& c) {
   return record(
       {name,
@@ -30,10 +36,12 @@ Tensor forward_pass(const char* name, const Tensor& x, const Tensor& weight, con
         {"padding", c.before},
         {"dilation", c.dilation},
         {"groups", c.groups},
-        {"output_size", c.output}},
-       saves::input(0) | saves::input(1)},
+        {"output_size", c.output},
+        {"relu", std::int64_t{c.relu}}},
+       saves::input(0) | saves::input(1) | (c.relu ? saves::output : saves::nothing)},
       {x, weight, bias}, [&c](const Inputs& in) { return kernels::convolution(in[0], in[1], in[2], c); },
-      [c](const Saved& s, const Tensor& dy) {
+      [c = linear(c), relu = c.relu](const Saved& s, const Tensor& result_gradient) {
+        const Tensor dy = relu ? detail::relu_gradient(result_gradient, s.output()) : result_gradient;
         return gradients(s.needs(0) ? input_pass("convolution_input", dy, s.input(1), Tensor(), c) : Tensor(),
                          s.needs(1) ? weight_pass(dy, s.input(0), c) : Tensor(),
                          s.needs(2) ? bias_gradient(dy) : Tensor());
@@ -144,7 +152,8 @@ Tensor convolve(const char* op, int axes, const Tensor& input, const Tensor& wei
                 options.stride.on(op, "stride", axes, 1),
                 Dims::filled(axes, 0),
                 options.dilation.on(op, "dilation", axes, 1),
-                options.groups};
+                options.groups,
+                options.relu};
   Dims after = c.before;
   const std::string& word = options.padding.word();
   if (!word.empty() && word != "same" && word != "valid")

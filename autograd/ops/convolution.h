@@ -35,6 +35,7 @@ struct ConvOptions {
   ConvPadding padding = 0;
   PerAxis dilation = 1;     ///< the distance between the taps of the window
   std::int64_t groups = 1;  ///< channels in so many groups, each with its own windows
+  bool relu = false;        ///< relu(y) instead of y, in the same pass over memory; its gradient is relu's too
 };
 
 /// y[n, o, p] = bias[o] + sum over c and taps t of weight[o, c, t] * input[n, c, p * stride - padding + t * dilation]:

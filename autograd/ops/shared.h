@@ -69,6 +69,9 @@ Tensor first_order(kernels::Binary op, const Tensor& dy, const Tensor& v, Compos
   return grad_enabled() ? composite() : kernels::binary(op, dy, v);
 }
 
+/// The gradient of y = relu(...) by what it was taken of: dy where y > 0, else 0.
+Tensor relu_gradient(const Tensor& dy, const Tensor& y);
+
 /// An index as int64; one without entries may have any type.
 inline Tensor as_index(const char* op, const Tensor& index) {
   if (index.dtype() == DType::int64) return index;

@@ -152,7 +152,14 @@ std::shared_ptr<const Ready> make(const Window& w, bool winograd) {
   const Forward::desc description =
       w.bias ? Forward::desc(training, way, x, any, r->bias, y, s.stride, s.dilation, s.before, s.after)
              : Forward::desc(training, way, x, any, y, s.stride, s.dilation, s.before, s.after);
-  const Forward::primitive_desc forward(description, attributes, engine());
+  dnnl::primitive_attr then;  // not a copy: copies share what they hold
+  then.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  if (w.shape->relu) {
+    dnnl::post_ops after;
+    after.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
+    then.set_post_ops(after);
+  }
+  const Forward::primitive_desc forward(description, then, engine());
   const auto enter = [&](const auto& chosen, const Desc& chosen_x, const Desc& chosen_weight, const Desc& chosen_y,
                          dnnl::primitive primitive) {
     r->x.prepare(chosen_x, w.pass == ConvolutionPass::input_grad, attributes);
@@ -198,14 +205,14 @@ std::shared_ptr<const Ready> make(const Window& w) {
   return std::make_shared<Ready>();
 }
 
-constexpr std::size_t key_numbers = 7 + 6 * 3;
+constexpr std::size_t key_numbers = 8 + 6 * 3;
 
 std::shared_ptr<const Ready> find(const Window& w) {
   static auto* cache = new Cache<key_numbers, Ready>;  // never destroyed: other threads may still compute at exit
   const Convolution& c = *w.shape;
-  std::array<Int, key_numbers> key{static_cast<Int>(w.pass), w.batch,      w.channels, w.results, c.groups,
-                                   w.bias != nullptr,        threads_now()};
-  std::size_t at = 7;
+  std::array<Int, key_numbers> key{static_cast<Int>(w.pass), w.batch,       w.channels, w.results, c.groups,
+                                   w.bias != nullptr,        threads_now(), c.relu};
+  std::size_t at = 8;
   for (const Dims* each : {&c.input, &c.kernel, &c.output, &c.stride, &c.before, &c.dilation})
     for (int a = 0; a < 3; ++a) key[at++] = a < each->size() ? (*each)[a] : -1;
   return cache->get(key, [&] { return make(w); });

@@ -26,6 +26,14 @@ using Convolve = Tensor (*)(const Tensor&, const Tensor&, const Tensor&, const O
 Call convolve(Convolve<ConvOptions> f) {
   return [f](const Args& a) { return f(a.tensor("input"), a.tensor("weight"), a.tensor("bias"), conv_options(a)); };
 }
+/// With relu in the same call.
+Call convolve_relu(Convolve<ConvOptions> f) {
+  return [f](const Args& a) {
+    ConvOptions o = conv_options(a);
+    o.relu = true;
+    return f(a.tensor("input"), a.tensor("weight"), a.tensor("bias"), o);
+  };
+}
 Call convolve(Convolve<ConvTransposeOptions> f) {
   return
       [f](const Args& a) { return f(a.tensor("input"), a.tensor("weight"), a.tensor("bias"), transpose_options(a)); };
@@ -116,6 +124,12 @@ Tensor by_definition(const Args& a, int axes, bool transpose) {
 Reference definition(int axes, bool transpose) {
   return [=](const Args& a) { return Outputs(by_definition(a, axes, transpose)); };
 }
+Outputs positive_part(const Args& a, int axes) {
+  const Tensor y = by_definition(a, axes, false);
+  std::vector<double> values = to_vector<double>(y);
+  for (double& v : values) v = v > 0 ? v : 0;
+  return Outputs(weft::from(values, y.shape()));
+}
 
 #define WEFT_CONV "(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)"
 #define WEFT_CONV_TRANSPOSE "(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1)"
@@ -170,6 +184,15 @@ const Family convolutions{
                     "ShapeError: conv2d: along axis 1 of 2 the window reaches over 7 elements, the padded input has 6"},
                    {"x(1, 1, 3, 4), x(2, 1, 2, 2), padding=-1",
                     "ConfigError: conv2d: padding is -1\n  help: choose at least 0"}}},
+    Record{
+        .name = "conv2d_relu",
+        .weft = "conv2d_relu" WEFT_CONV,
+        .call = convolve_relu(conv2d),
+        .samples = {"x(2, 3, 5, 4), x(4, 3, 3, 3), x(4), 1, 1", "x(1, 4, 6, 5), x(4, 2, 3, 2), None, [2, 1], 1, 1, 2",
+                    "x(2, 4, 5, 5), x(4, 1, 3, 3), x(4), 1, 1, 1, 4", "x(4, 3, 4), x(3, 4, 1, 1), x(3)",
+                    "x(1, 8, 16, 16), x(16, 8, 3, 3), x(16), 1, 1", "x(0, 3, 4, 4), x(2, 3, 3, 3), x(2), 2, 1"},
+        .reference = [](const Args& a) { return positive_part(a, 2); },
+        .types = {DType::bfloat16}},
     Record{.name = "conv3d",
            .torch = {"nn.functional.conv3d" WEFT_CONV},
            .call = convolve(conv3d),

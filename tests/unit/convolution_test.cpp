@@ -80,6 +80,10 @@ TEST_CASE("convolution: the library's reference implementation, which is slow, i
       CAPTURE(name);
       CHECK(!starts(name, "ref"));
       CHECK(!starts(name, "gemm:ref"));
+      if (pass != kernels::ConvolutionPass::forward) continue;
+      kernels::Convolution with_relu = c.shape();
+      with_relu.relu = true;
+      CHECK(kernels::convolution_implementation(pass, c.batch, c.channels, c.results, with_relu) == name);
     }
 }
 

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <weft/autograd/grad.h>
 #include <weft/autograd/ops.h>
 #include <weft/layers/basic.h>
 #include <weft/layers/convolution.h>
@@ -148,6 +149,25 @@ TEST_CASE("pooling layers: in a row of layers, and copied with it") {
   Sequential copy = clone(net);
   CHECK(allclose(copy(x), net(x), {.atol = 0, .rtol = 0}));
   CHECK(named_parameters(net)[1].first == "0.bias");
+}
+
+TEST_CASE("convolution layers: a ReLU that follows in a row is taken in the same pass, with the same numbers") {
+  for (const std::int64_t size : {5, 32}) {  // by weft's own loops, and by the library where it is there
+    CAPTURE(size);
+    const Conv2d first(
+        {.in_channels = 2, .out_channels = 8, .kernel_size = 3, .padding = 1, .padding_mode = PadMode::reflect});
+    const Conv2d second({.in_channels = 8, .out_channels = 8, .kernel_size = 3});
+    Sequential net(first, ReLU(), second, ReLU(), ReLU(), MaxPool2d(2));
+    const Tensor x = normal({2, 2, size, size}, 11, DType::float32).set_requires_grad();
+    const Tensor apart = max_pool2d(relu(second(relu(first(x)))), 2), together = net(x);
+    CHECK(allclose(together, apart, {.atol = 1e-6, .rtol = 1e-5}));
+    const std::vector<Tensor> inputs{x, first.weight, first.bias, second.weight, second.bias};
+    const Tensor dy = normal(together.shape(), 12, DType::float32);
+    const auto expected = grad({apart}, inputs, {.output_gradients = {dy}}),
+               found = grad({together}, inputs, {.output_gradients = {dy}});
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      CHECK(allclose(found[i], expected[i], {.atol = 1e-5, .rtol = 1e-4}));
+  }
 }
 
 TEST_CASE("tables and bilinear layers: errors when they are made") {
