@@ -57,10 +57,14 @@ SAGEConv::SAGEConv(const SAGEConvOptions& o)
   if (o.project) lin.emplace(LinearOptions{o.in_channels, o.in_channels, true, o.dtype});
   if (o.root_weight) lin_r.emplace(LinearOptions{o.in_channels, o.out_channels, false, o.dtype});
 }
-Tensor SAGEConv::operator()(const Tensor& x, const Graph& graph) const {
-  check_nodes("sage_conv", x, graph.nodes());
-  Tensor y = lin_l(aggregate(graph.index(), lin ? relu((*lin)(x)) : x, aggr));
-  if (lin_r) y = y + (*lin_r)(x);
+Tensor SAGEConv::operator()(const Tensor& x, const Graph& graph) const { return (*this)(x, graph.index()); }
+Tensor SAGEConv::operator()(const Tensor& x, const EdgeIndex& edges) const {
+  const std::int64_t sources = edges.by_source().count(), targets = edges.by_target().count();
+  check_nodes("sage_conv", x, sources);
+  if (targets > sources)
+    throw ShapeError(text("sage_conv: ", targets, " targets are not among the first of ", sources, " sources"));
+  Tensor y = lin_l(aggregate(edges, lin ? relu((*lin)(x)) : x, aggr));
+  if (lin_r) y = y + (*lin_r)(targets < sources ? slice(x, 0, 0, targets) : x);
   if (!normalize) return y;
   const Tensor squares = sum(square(y), -1, true);
   // A row of zeros stays one: its length has no derivative there.
