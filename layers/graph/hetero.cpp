@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <weft/autograd/ops.h>
+#include <weft/layers/initialize.h>
 #include <weft/tensor/create.h>
 #include <weft/tensor/names.h>
 
@@ -75,6 +76,13 @@ RelationalGraph joined(const std::vector<NodeKind>& kinds, const std::vector<std
   return RelationalGraph(stack({cat(sources), cat(targets)}), cat(types), begin.back(), type);
 }
 
+/// Learned rows that begin small, so that what comes from neighbours with features is not lost beside them.
+Embedding small_rows(std::int64_t count, const RGCNOptions& o) {
+  Embedding rows({.num_embeddings = count, .embedding_dim = o.hidden_channels, .dtype = o.dtype});
+  initialize::xavier_uniform(rows.weight);
+  return rows;
+}
+
 }  // namespace
 
 HeteroGraph::HeteroGraph(std::vector<NodeKind> kinds, const std::vector<Relation>& relations,
@@ -109,8 +117,7 @@ RGCN::RGCN(const HeteroGraph& graph, const RGCNOptions& o) : dropout(o.dropout) 
     if (found != o.in_channels.end())
       lins.back().emplace(LinearOptions{found->second, o.hidden_channels, true, o.dtype});
     else
-      embeddings.back().emplace(
-          EmbeddingOptions{.num_embeddings = kind.count, .embedding_dim = o.hidden_channels, .dtype = o.dtype});
+      embeddings.back() = small_rows(kind.count, o);
   }
   for (std::int64_t l = 0; l < o.num_layers; ++l)
     convs.emplace_back(RGCNConvOptions{.in_channels = o.hidden_channels,

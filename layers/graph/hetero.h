@@ -65,7 +65,7 @@ struct RGCNOptions {
 /// h = dropout(relu(RGCNConv(h))). Schlichtkrull et al. (2018).
 struct RGCN {
   std::vector<std::optional<Linear>> lins;           ///< by kind
-  std::vector<std::optional<Embedding>> embeddings;  ///< by kind
+  std::vector<std::optional<Embedding>> embeddings;  ///< by kind; at first uniform within sqrt(6 / (count + hidden))
   std::vector<RGCNConv> convs;
   double dropout;
   Mode mode;
