@@ -2,8 +2,8 @@
 // and codes of one illness meet in the same sets. Skip-gram with negative sampling gives each of 600 codes a place so
 // that codes which meet are near each other. Thirty illnesses were planted: the share of a code's five nearest that
 // belong to the same one is counted, beside plain counts of how often two codes meet. Then the places serve: who of the
-// patients gets a certain outcome is learned from 100 of them, with an embedding bag that is learned from scratch or made of
-// what the sets taught.
+// patients gets a certain outcome is learned from 100 of them, with an embedding bag that is learned from scratch or
+// made of what the sets taught.
 //   codes [--full] [--seeds N] [--seed FIRST] [--threads N]
 #include <cmath>
 #include <cstdio>

@@ -20,7 +20,9 @@ struct Encoder {
   Dropout dropout{0.5};
   explicit Encoder(std::int64_t in)
       : first({.in_channels = in, .out_channels = 128}), second({.in_channels = 128, .out_channels = 64}) {}
-  Tensor operator()(const Tensor& x, const Graph& graph) const { return second(dropout(relu(first(x, graph))), graph); }
+  Tensor operator()(const SparseFeatures& x, const Graph& graph) const {
+    return second(dropout(relu(first(x, graph))), graph);
+  }
   void fields(auto&& f) { f("first", first, "second", second, "dropout", dropout); }
 };
 
@@ -35,13 +37,13 @@ Figures judge(const Tensor& z, const Tensor& edges, const Tensor& negatives) {
 }
 
 /// Trains on one split and judges the hidden citations once.
-Figures train_one(const Tensor& x, const data::LinkSplit& split, const Graph& graph, std::uint64_t seed,
+Figures train_one(const SparseFeatures& x, const data::LinkSplit& split, const Graph& graph, std::uint64_t seed,
                   std::vector<double>* curve) {
   manual_seed(seed);
-  Encoder encode(x.size(1));
+  Encoder encode(x.columns());
   optim::Adam optimizer(parameters(encode), {.lr = 0.01});
   // It knows the training citations only: a hidden one may well be drawn as a negative.
-  const data::NegativeSampler negatives(split.train, x.size(0));
+  const data::NegativeSampler negatives(split.train, x.rows());
   Generator random{seed, 1 << 20};
   optim::EarlyStopping stopping({.patience = 30, .higher_is_better = true});
   for (int epoch = 0; epoch < 200; ++epoch) {
@@ -66,7 +68,7 @@ int main(int argc, char** argv) {
   if (!std::filesystem::exists(folder + "/edges.npy"))
     return std::puts("skipped: no cora_planetoid/edges.npy; set WEFT_DATA to the folder that holds cora_planetoid") < 0;
   const data::GraphData cora = data::load_graph(folder);
-  const Tensor x = cora.x / clamp(sum(cora.x, 1, true), 1, HUGE_VAL);
+  const SparseFeatures x = sparse_features(cora.x / clamp(sum(cora.x, 1, true), 1, HUGE_VAL));
   const int seeds = arguments.seeds_or(arguments.full ? 20 : 2);
   show::TextTable table({"messages along", "AUC", "deviation", "average precision", "deviation"});
   std::vector<show::Line> curves;

@@ -45,11 +45,22 @@ GCNConv::GCNConv(const GCNConvOptions& o)
       improved(o.improved),
       add_self_loops(o.add_self_loops),
       normalize(o.normalize) {}
-Tensor GCNConv::operator()(const Tensor& x, const Graph& graph, const Tensor& edge_weight) const {
+namespace {
+template <class X>
+Tensor gcn(const GCNConv& layer, const X& x, const Graph& graph, const Tensor& edge_weight) {
   check_nodes("gcn_conv", x, graph.nodes());
   check_edge_weight("gcn_conv", edge_weight, graph.edges());
-  const NormalizedEdges norm = edges_of(graph, edge_weight, normalize, {improved, add_self_loops}, x.dtype());
-  return biased(neighbour_sum(norm.edges, lin(x), norm.weight), bias);
+  const NormalizedEdges norm =
+      edges_of(graph, edge_weight, layer.normalize, {layer.improved, layer.add_self_loops}, x.dtype());
+  return biased(neighbour_sum(norm.edges, detail::project(x, layer.lin), norm.weight), layer.bias);
+}
+}  // namespace
+
+Tensor GCNConv::operator()(const Tensor& x, const Graph& graph, const Tensor& edge_weight) const {
+  return gcn(*this, x, graph, edge_weight);
+}
+Tensor GCNConv::operator()(const SparseFeatures& x, const Graph& graph, const Tensor& edge_weight) const {
+  return gcn(*this, x, graph, edge_weight);
 }
 
 SAGEConv::SAGEConv(const SAGEConvOptions& o)

@@ -26,6 +26,7 @@ struct GCNConv {
   bool improved, add_self_loops, normalize;
   explicit GCNConv(const GCNConvOptions& options);
   Tensor operator()(const Tensor& x, const Graph& graph, const Tensor& edge_weight = Tensor()) const;
+  Tensor operator()(const SparseFeatures& x, const Graph& graph, const Tensor& edge_weight = Tensor()) const;
   void fields(auto&& f) {
     f("lin", lin, "bias", bias, "improved", improved, "add_self_loops", add_self_loops, "normalize", normalize);
   }
