@@ -51,7 +51,7 @@ Tensor sparse_rows(const std::string& folder, Int nodes) {
   Int features = 0;
   for (Int i = 0; i < ones; ++i) features = std::max(features, column[i] + 1);
   // Dense rows are what comes of it: a wrong column must not ask for all memory.
-  if (features > (Int{1} << 34) / nodes)
+  if (features > (Int{1} << 30) / nodes)
     throw FileError(text(operation, ": ", columns_path, " names column ", features - 1, ", too far for dense rows"));
   check_range(columns_path, columns, features, "column");
   Tensor x = zeros({nodes, features});
@@ -143,7 +143,10 @@ Tensor detail::checked_edges(const char* op, const Tensor& edge_index, Int nodes
   if (edge_index.dtype() != DType::int64 && edge_index.dtype() != DType::int32 && edge_index.numel() != 0)
     throw DtypeError(
         text(op, ": edge_index is ", edge_index.dtype(), "\n  help: convert it with to(edge_index, DType::int64)"));
-  if (nodes < 0) throw ConfigError(text(op, ": a graph of ", nodes, " nodes"));
+  // Pairs of nodes are numbered in 64 bits.
+  constexpr Int most = Int{1} << 31;
+  if (nodes < 0 || nodes > most)
+    throw ConfigError(text(op, ": a graph of ", nodes, " nodes\n  help: give from 0 to ", most));
   const Tensor edges = kernels::contiguous(kernels::cast(edge_index, DType::int64));
   const Int n = edges.size(1), *v = edges.data<Int>();
   for (Int i = 0; i < 2 * n; ++i)
@@ -168,10 +171,11 @@ Tensor to_undirected(const Tensor& edge_index, Int nodes) {
 }
 
 NegativeSampler::NegativeSampler(const Tensor& edge_index, Int nodes, bool undirected)
-    : nodes_(nodes), pairs_(undirected ? nodes * (nodes - 1) / 2 : nodes * (nodes - 1)), undirected_(undirected) {
+    : nodes_(nodes), pairs_(0), undirected_(undirected) {
   constexpr const char* op = "negative_sampler";
   if (nodes < 2) throw ConfigError(text(op, ": a graph of ", nodes, " nodes has no pairs"));
   const Tensor edges = detail::checked_edges(op, edge_index, nodes);
+  pairs_ = nodes * (nodes - 1) / (undirected ? 2 : 1);
   if (undirected) {
     taken_ = undirected_numbers(edges);
   } else {

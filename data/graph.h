@@ -29,7 +29,8 @@ struct GraphData {
 /// two parts. Yang et al. (2016).
 GraphData load_graph(const std::string& folder);
 
-/// Every edge both ways and once, sorted by source and target; a self-loop stays one edge. Throws as EdgeIndex does.
+/// Every edge both ways and once, sorted by source and target; a self-loop stays one edge. Throws as EdgeIndex does,
+/// and as all that follows ConfigError for more than 2^31 nodes.
 Tensor to_undirected(const Tensor& edge_index, std::int64_t nodes);
 
 /// Draws pairs of different nodes that no edge joins, each of them equally likely, without trying twice: pairs are
@@ -70,7 +71,7 @@ LinkSplit split_links(const Tensor& edge_index, std::int64_t nodes, const LinkSp
                       Generator& generator);
 
 namespace detail {
-/// Row-major int64 (2, E). Throws as EdgeIndex does; `op` begins the messages.
+/// Row-major int64 (2, E). Throws as EdgeIndex does, and ConfigError beyond 2^31 nodes; `op` begins the messages.
 Tensor checked_edges(const char* op, const Tensor& edge_index, std::int64_t nodes);
 }  // namespace detail
 

@@ -153,7 +153,10 @@ TEST_CASE("to_undirected: each edge both ways, once, in order") {
         }) == "DtypeError: to_undirected: edge_index is float32\n  help: convert it with to(edge_index, DType::int64)");
   CHECK(error_of([] {
           to_undirected(zeros({2, 0}, DType::int64), -1);
-        }) == "ConfigError: to_undirected: a graph of -1 nodes");
+        }) == "ConfigError: to_undirected: a graph of -1 nodes\n  help: give from 0 to 2147483648");
+  CHECK(error_of([] {
+          NegativeSampler(zeros({2, 0}, DType::int64), std::int64_t{1} << 32);
+        }) == "ConfigError: negative_sampler: a graph of 4294967296 nodes\n  help: give from 0 to 2147483648");
 }
 
 TEST_CASE("NegativeSampler: asked for all, it gives just the pairs without an edge") {
