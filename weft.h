@@ -8,14 +8,18 @@
 #include <weft/data/align.h>
 #include <weft/data/augment.h>
 #include <weft/data/calibration.h>
+#include <weft/data/code_sets.h>
 #include <weft/data/csv.h>
 #include <weft/data/dicom.h>
 #include <weft/data/edf.h>
+#include <weft/data/graph.h>
 #include <weft/data/idx.h>
 #include <weft/data/image.h>
 #include <weft/data/loader.h>
 #include <weft/data/metrics.h>
 #include <weft/data/modalities.h>
+#include <weft/data/nearest.h>
+#include <weft/data/neighbours.h>
 #include <weft/data/nifti.h>
 #include <weft/data/npy.h>
 #include <weft/data/resample.h>
@@ -32,6 +36,9 @@
 #include <weft/layers/convolution.h>
 #include <weft/layers/graph/attention.h>
 #include <weft/layers/graph/convolutions.h>
+#include <weft/layers/graph/hetero.h>
+#include <weft/layers/graph/links.h>
+#include <weft/layers/graph/pooling.h>
 #include <weft/layers/initialize.h>
 #include <weft/layers/normalization.h>
 #include <weft/layers/pooling.h>
@@ -39,6 +46,7 @@
 #include <weft/layers/resnet.h>
 #include <weft/layers/serialize.h>
 #include <weft/layers/signal.h>
+#include <weft/layers/skip_gram.h>
 #include <weft/layers/tabular.h>
 #include <weft/layers/transformer.h>
 #include <weft/layers/vae.h>

@@ -83,20 +83,31 @@ GATConv::GATConv(const GATConvOptions& o)
   res = optional_linear(o.residual, {o.in_channels, out, false, o.dtype}, true);
   bias = detail::zero_bias(o.bias, out, o.dtype);
 }
-Tensor GATConv::operator()(const Tensor& x, const Graph& graph, const Tensor& edge_attr) const {
+namespace {
+template <class X>
+Tensor gat(const GATConv& layer, const X& x, const Graph& graph, const Tensor& edge_attr) {
   check_nodes("gat_conv", x, graph.nodes());
-  Tensor attributes = checked_attributes("gat_conv", edge_attr, lin_edge, graph.edges());
-  const EdgeIndex& edges = add_self_loops ? graph.looped().edges : graph.index();
-  if (add_self_loops && attributes.defined()) attributes = with_loops(graph.looped(), attributes, fill_value);
-  const std::int64_t heads = att_src.shape()[1];
-  const Tensor h = by_head(lin(x), heads);                              // (N, H, C)
-  const Tensor from = sum(h * att_src, -1), to = sum(h * att_dst, -1);  // (N, H)
+  const bool loops = layer.add_self_loops;
+  Tensor attributes = checked_attributes("gat_conv", edge_attr, layer.lin_edge, graph.edges());
+  const EdgeIndex& edges = loops ? graph.looped().edges : graph.index();
+  if (loops && attributes.defined()) attributes = with_loops(graph.looped(), attributes, layer.fill_value);
+  const std::int64_t heads = layer.att_src.shape()[1];
+  const Tensor h = by_head(detail::project(x, layer.lin), heads);                   // (N, H, C)
+  const Tensor from = sum(h * layer.att_src, -1), to = sum(h * layer.att_dst, -1);  // (N, H)
   Tensor logits = segment_gather(from, edges.by_source()) + segment_gather(to, edges.by_target());
-  if (attributes.defined()) logits = logits + sum(by_head((*lin_edge)(attributes), heads) * att_edge, -1);
-  const Tensor alpha = attention(leaky_relu(logits, negative_slope), edges, dropout, mode);
-  Tensor y = merged(neighbour_sum(edges, h, alpha), concat);
-  if (res) y = y + (*res)(x);
-  return biased(y, bias);
+  if (attributes.defined()) logits = logits + sum(by_head((*layer.lin_edge)(attributes), heads) * layer.att_edge, -1);
+  const Tensor alpha = attention(leaky_relu(logits, layer.negative_slope), edges, layer.dropout, layer.mode);
+  Tensor y = merged(neighbour_sum(edges, h, alpha), layer.concat);
+  if (layer.res) y = y + detail::project(x, *layer.res);
+  return biased(y, layer.bias);
+}
+}  // namespace
+
+Tensor GATConv::operator()(const Tensor& x, const Graph& graph, const Tensor& edge_attr) const {
+  return gat(*this, x, graph, edge_attr);
+}
+Tensor GATConv::operator()(const SparseFeatures& x, const Graph& graph, const Tensor& edge_attr) const {
+  return gat(*this, x, graph, edge_attr);
 }
 
 GATv2Conv::GATv2Conv(const GATv2ConvOptions& o)

@@ -38,6 +38,7 @@ struct GATConv {
   Mode mode;
   explicit GATConv(const GATConvOptions& options);
   Tensor operator()(const Tensor& x, const Graph& graph, const Tensor& edge_attr = Tensor()) const;
+  Tensor operator()(const SparseFeatures& x, const Graph& graph, const Tensor& edge_attr = Tensor()) const;
   void fields(auto&& f) {
     f("lin", lin, "att_src", att_src, "att_dst", att_dst, "lin_edge", lin_edge, "att_edge", att_edge, "res", res,
       "bias", bias, "concat", concat, "add_self_loops", add_self_loops, "negative_slope", negative_slope, "dropout",

@@ -45,11 +45,22 @@ GCNConv::GCNConv(const GCNConvOptions& o)
       improved(o.improved),
       add_self_loops(o.add_self_loops),
       normalize(o.normalize) {}
-Tensor GCNConv::operator()(const Tensor& x, const Graph& graph, const Tensor& edge_weight) const {
+namespace {
+template <class X>
+Tensor gcn(const GCNConv& layer, const X& x, const Graph& graph, const Tensor& edge_weight) {
   check_nodes("gcn_conv", x, graph.nodes());
   check_edge_weight("gcn_conv", edge_weight, graph.edges());
-  const NormalizedEdges norm = edges_of(graph, edge_weight, normalize, {improved, add_self_loops}, x.dtype());
-  return biased(neighbour_sum(norm.edges, lin(x), norm.weight), bias);
+  const NormalizedEdges norm =
+      edges_of(graph, edge_weight, layer.normalize, {layer.improved, layer.add_self_loops}, x.dtype());
+  return biased(neighbour_sum(norm.edges, detail::project(x, layer.lin), norm.weight), layer.bias);
+}
+}  // namespace
+
+Tensor GCNConv::operator()(const Tensor& x, const Graph& graph, const Tensor& edge_weight) const {
+  return gcn(*this, x, graph, edge_weight);
+}
+Tensor GCNConv::operator()(const SparseFeatures& x, const Graph& graph, const Tensor& edge_weight) const {
+  return gcn(*this, x, graph, edge_weight);
 }
 
 SAGEConv::SAGEConv(const SAGEConvOptions& o)
@@ -57,10 +68,14 @@ SAGEConv::SAGEConv(const SAGEConvOptions& o)
   if (o.project) lin.emplace(LinearOptions{o.in_channels, o.in_channels, true, o.dtype});
   if (o.root_weight) lin_r.emplace(LinearOptions{o.in_channels, o.out_channels, false, o.dtype});
 }
-Tensor SAGEConv::operator()(const Tensor& x, const Graph& graph) const {
-  check_nodes("sage_conv", x, graph.nodes());
-  Tensor y = lin_l(aggregate(graph.index(), lin ? relu((*lin)(x)) : x, aggr));
-  if (lin_r) y = y + (*lin_r)(x);
+Tensor SAGEConv::operator()(const Tensor& x, const Graph& graph) const { return (*this)(x, graph.index()); }
+Tensor SAGEConv::operator()(const Tensor& x, const EdgeIndex& edges) const {
+  const std::int64_t sources = edges.by_source().count(), targets = edges.by_target().count();
+  check_nodes("sage_conv", x, sources);
+  if (targets > sources)
+    throw ShapeError(text("sage_conv: ", targets, " targets are not among the first of ", sources, " sources"));
+  Tensor y = lin_l(aggregate(edges, lin ? relu((*lin)(x)) : x, aggr));
+  if (lin_r) y = y + (*lin_r)(targets < sources ? slice(x, 0, 0, targets) : x);
   if (!normalize) return y;
   const Tensor squares = sum(square(y), -1, true);
   // A row of zeros stays one: its length has no derivative there.

@@ -26,6 +26,7 @@ struct GCNConv {
   bool improved, add_self_loops, normalize;
   explicit GCNConv(const GCNConvOptions& options);
   Tensor operator()(const Tensor& x, const Graph& graph, const Tensor& edge_weight = Tensor()) const;
+  Tensor operator()(const SparseFeatures& x, const Graph& graph, const Tensor& edge_weight = Tensor()) const;
   void fields(auto&& f) {
     f("lin", lin, "bias", bias, "improved", improved, "add_self_loops", add_self_loops, "normalize", normalize);
   }
@@ -50,6 +51,9 @@ struct SAGEConv {
   bool normalize;
   explicit SAGEConv(const SAGEConvOptions& options);
   Tensor operator()(const Tensor& x, const Graph& graph) const;
+  /// From more nodes to fewer, as sampled neighbours have it: x (sources, in) -> (targets, out), the targets being the
+  /// first sources. Throws ShapeError where x does not have a row per source, or there are more targets.
+  Tensor operator()(const Tensor& x, const EdgeIndex& edges) const;
   void fields(auto&& f) { f("lin", lin, "lin_l", lin_l, "lin_r", lin_r, "aggr", aggr, "normalize", normalize); }
 };
 

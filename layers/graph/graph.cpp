@@ -4,6 +4,7 @@
 #include <mutex>
 #include <optional>
 
+#include <weft/autograd/grad.h>
 #include <weft/autograd/ops.h>
 #include <weft/autograd/record.h>
 #include <weft/layers/initialize.h>
@@ -88,6 +89,23 @@ RelationalGraph::RelationalGraph(const Tensor& edge_index, const Tensor& edge_ty
                                  std::int64_t relations)
     : index_(by_relation(edge_index, edge_type, nodes, relations)), relations_(relations) {}
 
+SparseFeatures sparse_features(const Tensor& x) {
+  if (x.dim() != 2) throw ShapeError(text("sparse_features: x is ", x.shape(), ", not (nodes, features)"));
+  const NoGrad off;
+  const Tensor places = nonzero(flatten(ne(x, 0)));  // row by row
+  const Scalar width(x.shape()[1]);
+  const Tensor row = floor_divide(places, width);
+  return {EdgeIndex(stack({places - row * width, row}), x.shape()[1], x.shape()[0]),
+          index_select(reshape(detach(x), {x.numel()}), 0, places)};
+}
+
+Tensor linear(const SparseFeatures& x, const Linear& layer) {
+  const std::int64_t wanted = layer.weight.shape()[1];
+  if (x.columns() != wanted)
+    throw ShapeError(text("linear: the sparse features have ", x.columns(), " columns, the layer takes ", wanted));
+  return detail::biased(neighbour_sum(x.places, t(layer.weight), x.values), layer.bias);
+}
+
 GraphBatch join(const std::vector<Graph>& graphs) {
   std::vector<Tensor> sources{zeros({0}, DType::int64)}, targets = sources, batch = sources;
   std::int64_t nodes = 0, number = 0;
@@ -139,6 +157,11 @@ namespace detail {
 void check_nodes(const char* layer, const Tensor& x, std::int64_t nodes) {
   if (x.dim() != 2 || x.shape()[0] != nodes)
     throw ShapeError(text(layer, ": x is ", x.shape(), ", not (nodes, features) of a graph with ", nodes, " nodes"));
+}
+
+void check_nodes(const char* layer, const SparseFeatures& x, std::int64_t nodes) {
+  if (x.rows() != nodes)
+    throw ShapeError(text(layer, ": the sparse features have ", x.rows(), " rows for a graph with ", nodes, " nodes"));
 }
 
 void check_edge_weight(const char* layer, const Tensor& edge_weight, std::int64_t edges) {

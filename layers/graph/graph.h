@@ -52,6 +52,21 @@ class RelationalGraph {
   std::int64_t relations_;
 };
 
+/// Features (N, F) of which most are 0, such as words: only the others are kept, and dropout(values) is what dropout of
+/// all would be. Layers that begin with a linear map take them in place of x.
+struct SparseFeatures {
+  EdgeIndex places;  ///< an edge from column to row for each number
+  Tensor values;     ///< (E,)
+  std::int64_t rows() const { return places.by_target().count(); }
+  std::int64_t columns() const { return places.by_source().count(); }
+  DType dtype() const { return values.dtype(); }
+};
+/// The numbers of x (N, F) that are not 0, row by row. Not recorded. Throws ShapeError for another rank.
+SparseFeatures sparse_features(const Tensor& x);
+/// y = x W^T + b in time and memory of the numbers that are there: -> (N, out). Gradient: to values, weight and bias.
+/// Throws ShapeError where x has another width than the layer takes.
+Tensor linear(const SparseFeatures& x, const Linear& layer);
+
 /// Several graphs as one without edges between them; their features are joined by cat(), in the same order.
 struct GraphBatch {
   Graph graph;
@@ -87,6 +102,10 @@ Tensor global_max_pool(const Tensor& x, const Segments& batch);
 namespace detail {
 /// What graph layers share. Throws ShapeError, naming the layer, unless x is (nodes, features).
 void check_nodes(const char* layer, const Tensor& x, std::int64_t nodes);
+void check_nodes(const char* layer, const SparseFeatures& x, std::int64_t nodes);
+/// What a layer begins with: its linear map of either form of features.
+inline Tensor project(const Tensor& x, const Linear& layer) { return layer(x); }
+inline Tensor project(const SparseFeatures& x, const Linear& layer) { return linear(x, layer); }
 /// Throws unless the weight is undefined or (E,).
 void check_edge_weight(const char* layer, const Tensor& edge_weight, std::int64_t edges);
 /// A linear layer with the weight uniform within sqrt(6 / (in + out)); its bias, if any, as always.

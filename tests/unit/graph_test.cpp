@@ -156,6 +156,37 @@ TEST_CASE("dropout of attention and of edge weights: while training only") {
   CHECK_FALSE(allclose(gat(x, g), gat.lin(x)));
 }
 
+TEST_CASE("sparse features: what the same numbers with their zeros give, and the gradients") {
+  const DType f64 = DType::float64;
+  Generator g{.seed = 4};
+  const Tensor x = randn({5, 7}, 0, 1, f64, g) * to(lt(rand({5, 7}, 0, 1, f64, g), 0.3), f64);
+  const SparseFeatures s = sparse_features(x);
+  CHECK(s.rows() == 5);
+  CHECK(s.columns() == 7);
+  CHECK(s.values.numel() == static_cast<std::int64_t>(sum(to(ne(x, 0), f64)).item()));
+  const Graph path = graph({0, 1, 2, 4}, {1, 2, 3, 4}, 5);
+  const GCNConv gcn({.in_channels = 7, .out_channels = 3, .dtype = f64});
+  GATConv gat({.in_channels = 7, .out_channels = 3, .heads = 2, .residual = true, .dtype = f64});
+  const Linear lin({.in_features = 7, .out_features = 3, .dtype = f64});
+  CHECK(allclose(linear(s, lin), lin(x), {.atol = 1e-12}));
+  CHECK(allclose(gcn(s, path), gcn(x, path), {.atol = 1e-12}));
+  CHECK(allclose(gat(s, path), gat(x, path), {.atol = 1e-12}));
+  const testing::Report grad = testing::gradcheck(
+      [&](const std::vector<Tensor>& in) {
+        GATConv other = gat;
+        other.lin.weight = in[1], other.res->weight = in[2];
+        return other({s.places, in[0]}, path);
+      },
+      {s.values, detach(gat.lin.weight), detach(gat.res->weight)});
+  CHECK_MESSAGE(grad, grad.message);
+  CHECK(sparse_features(zeros({0, 7})).values.numel() == 0);
+  CHECK(error_of([] { sparse_features(ones({3})); }) == "ShapeError: sparse_features: x is [3], not (nodes, features)");
+  CHECK(error_of([&] { linear(s, Linear(6, 2)); }) ==
+        "ShapeError: linear: the sparse features have 7 columns, the layer takes 6");
+  CHECK(error_of([&] { gcn(s, graph({}, {}, 4)); }) ==
+        "ShapeError: gcn_conv: the sparse features have 5 rows for a graph with 4 nodes");
+}
+
 TEST_CASE("SAGEConv: rows of length 1, and zeros stay zeros with a finite gradient") {
   SAGEConv layer({.in_channels = 2, .out_channels = 3, .normalize = true, .bias = false, .dtype = DType::float64});
   Tensor x = tensor({{1, 2}, {0, 0}}, DType::float64);
