@@ -24,12 +24,15 @@
 #include <weft/data/split.h>
 #include <weft/data/statistics.h>
 #include <weft/data/survival.h>
+#include <weft/data/wordpiece.h>
 #include <weft/fusion/classifier.h>
 #include <weft/fusion/degrade.h>
 #include <weft/fusion/uncertainty.h>
 #include <weft/layers/attention.h>
 #include <weft/layers/basic.h>
+#include <weft/layers/bert.h>
 #include <weft/layers/convolution.h>
+#include <weft/layers/decoder.h>
 #include <weft/layers/graph/attention.h>
 #include <weft/layers/graph/convolutions.h>
 #include <weft/layers/initialize.h>
