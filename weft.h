@@ -14,6 +14,7 @@
 #include <weft/data/idx.h>
 #include <weft/data/image.h>
 #include <weft/data/loader.h>
+#include <weft/data/masking.h>
 #include <weft/data/metrics.h>
 #include <weft/data/modalities.h>
 #include <weft/data/nifti.h>
@@ -24,7 +25,9 @@
 #include <weft/data/split.h>
 #include <weft/data/statistics.h>
 #include <weft/data/survival.h>
+#include <weft/data/tags.h>
 #include <weft/data/wordpiece.h>
+#include <weft/data/words.h>
 #include <weft/fusion/classifier.h>
 #include <weft/fusion/degrade.h>
 #include <weft/fusion/uncertainty.h>
@@ -43,6 +46,7 @@
 #include <weft/layers/serialize.h>
 #include <weft/layers/signal.h>
 #include <weft/layers/tabular.h>
+#include <weft/layers/text.h>
 #include <weft/layers/transformer.h>
 #include <weft/layers/vae.h>
 #include <weft/optim/averaging.h>
