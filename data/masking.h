@@ -8,12 +8,12 @@
 namespace weft::data {
 
 struct MaskingOptions {
-  std::int64_t mask;                   ///< the id of [MASK]
-  std::int64_t vocabulary;             ///< how many ids there are
-  std::vector<std::int64_t> never{};   ///< ids that are never chosen: [PAD], [CLS], [SEP]
-  double probability = 0.15;           ///< of being chosen; of those chosen ...
-  double masked = 0.8;                 ///< ... this share becomes [MASK],
-  double random = 0.1;                 ///< this one any token, and the rest stays as it is
+  std::int64_t mask;                  ///< the id of [MASK]
+  std::int64_t vocabulary;            ///< how many ids there are
+  std::vector<std::int64_t> never{};  ///< ids that are never chosen: [PAD], [CLS], [SEP]
+  double probability = 0.15;          ///< of being chosen; of those chosen ...
+  double masked = 0.8;                ///< ... this share becomes [MASK],
+  double random = 0.1;                ///< this one any token, and the rest stays as it is
 };
 struct MaskedTokens {
   Tensor ids;

@@ -32,8 +32,8 @@ struct SpanScore {
   double f1() const noexcept;         ///< 2 both / (predicted + truth)
 };
 struct SpanScores {
-  SpanScore all;                            ///< all types together (micro-average)
-  std::map<std::string, SpanScore> types;   ///< of each type
+  SpanScore all;                           ///< all types together (micro-average)
+  std::map<std::string, SpanScore> types;  ///< of each type
 };
 /// How many terms are found whole, with their type. A text per entry. Throws ShapeError when the texts differ in
 /// number. Tjong Kim Sang and De Meulder (2003).

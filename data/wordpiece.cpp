@@ -34,9 +34,9 @@ void order_marks(Letters& all) {
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
       return detail::combining_class(all.letters[a]) < detail::combining_class(all.letters[b]);
     });
-    const Letters before{all.letters.substr(begin, end - begin),
-                         {all.from.begin() + static_cast<std::ptrdiff_t>(begin),
-                          all.from.begin() + static_cast<std::ptrdiff_t>(end)}};
+    const Letters before{
+        all.letters.substr(begin, end - begin),
+        {all.from.begin() + static_cast<std::ptrdiff_t>(begin), all.from.begin() + static_cast<std::ptrdiff_t>(end)}};
     for (std::size_t i = 0; i < order.size(); ++i) {
       all.letters[begin + i] = before.letters[order[i] - begin];
       all.from[begin + i] = before.from[order[i] - begin];
@@ -78,7 +78,8 @@ WordPiece WordPiece::load(const std::string& path, const WordPieceOptions& optio
   if (std::filesystem::is_directory(path)) {
     file = path + "/vocab.txt";
     if (!std::filesystem::exists(file))
-      throw FileError(text(operation, ": ", path, " has no vocab.txt\n  help: name a folder with a BERT model's files"));
+      throw FileError(
+          text(operation, ": ", path, " has no vocab.txt\n  help: name a folder with a BERT model's files"));
     const std::string config = path + "/tokenizer_config.json";
     if (std::filesystem::exists(config)) {
       const auto json = nlohmann::json::parse(read_file(operation, config), nullptr, false);

@@ -75,7 +75,8 @@ Tensor WordCoder::encode(std::span<const std::string> texts, std::int64_t length
           std::uint64_t hash = 14695981039346656037U;  // FNV-1a
           for (const char c : whole.substr(at, static_cast<std::size_t>(k)))
             hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
-          *to++ = words_ + static_cast<std::int64_t>((hash ^ hash >> 32) % static_cast<std::uint64_t>(options_.buckets));
+          *to++ =
+              words_ + static_cast<std::int64_t>((hash ^ hash >> 32) % static_cast<std::uint64_t>(options_.buckets));
         }
     }
     row += length * width;

@@ -28,8 +28,8 @@ class WordCoder {
   /// (N, T) int64, or with buckets (N, T, 1 + max_parts): a word and its parts, 0 where there are fewer. T is `length`,
   /// or 0 for that of the longest text; longer texts lose their end. Throws ConfigError when there is no text.
   Tensor encode(std::span<const std::string> texts, std::int64_t length = 0) const;
-  std::int64_t words() const noexcept { return words_; }                       ///< with padding and unknown
-  std::int64_t size() const noexcept { return words_ + options_.buckets; }     ///< all numbers
+  std::int64_t words() const noexcept { return words_; }                    ///< with padding and unknown
+  std::int64_t size() const noexcept { return words_ + options_.buckets; }  ///< all numbers
   /// The number of a word in lower case; 1 if it is unknown.
   std::int64_t id(std::string_view word) const;
   static std::vector<std::string> split(std::string_view text);

@@ -13,34 +13,9 @@
 #include <weft/weft.h>
 
 #include "arguments.h"
+#include "trec6_questions.h"
 
 using namespace weft;
-
-struct Questions {
-  std::vector<std::string> texts;
-  std::vector<std::int64_t> kinds;  // 0 ... 5
-};
-
-Questions read(const std::string& path) {
-  const data::Table table = data::read_csv(path, {.delimiter = '\t', .quote = '\0', .header = false, .missing = {}});
-  const data::Column &kind = table.columns.at(0), &text = table.columns.at(2);
-  Questions q;
-  for (std::int64_t i = 0; i < table.rows(); ++i) {
-    const auto row = static_cast<std::size_t>(i);
-    q.kinds.push_back(static_cast<std::int64_t>(kind.numbers[row]));
-    q.texts.push_back(text.levels[static_cast<std::size_t>(text.codes[row])]);
-  }
-  return q;
-}
-
-Questions pick(const Questions& all, const std::vector<std::int64_t>& rows) {
-  Questions q;
-  for (const std::int64_t i : rows) {
-    q.texts.push_back(all.texts[static_cast<std::size_t>(i)]);
-    q.kinds.push_back(all.kinds[static_cast<std::size_t>(i)]);
-  }
-  return q;
-}
 
 /// Trains one network; returns the probabilities (N, 6) that its average gives for questions unseen.
 template <class Net>
@@ -48,9 +23,8 @@ Tensor probabilities(Net net, const Tensor& words, const Tensor& kinds, const Te
                      std::uint64_t seed, std::vector<double>* losses) {
   data::TensorLoader loader(words, kinds, {.batch_size = 64, .seed = seed});
   optim::AdamW optimizer(parameters(net), {.lr = lr, .weight_decay = 1e-2});
-  optim::Scheduler schedule(optimizer, optim::OneCycleLr{.max_lr = lr,
-                                                         .total_steps = epochs * loader.steps() + 1,
-                                                         .cycle_momentum = false});
+  optim::Scheduler schedule(
+      optimizer, optim::OneCycleLr{.max_lr = lr, .total_steps = epochs * loader.steps() + 1, .cycle_momentum = false});
   optim::ModelAverage<Net> average(net, {.decay = 0.99});
   for (int epoch = 0; epoch < epochs; ++epoch) {
     double total = 0;
@@ -72,8 +46,8 @@ Tensor probabilities(Net net, const Tensor& words, const Tensor& kinds, const Te
 }
 
 /// Accuracy on questions unseen of `members` networks of a kind together.
-double accuracy(const std::string& kind, const Questions& seen, const Questions& unseen, int members, std::uint64_t seed,
-                std::vector<double>* losses) {
+double accuracy(const std::string& kind, const Questions& seen, const Questions& unseen, int members,
+                std::uint64_t seed, std::vector<double>* losses) {
   const data::WordCoder coder = data::WordCoder::fit(seen.texts, {.buckets = 20000});
   const Tensor words = coder.encode(seen.texts), others = coder.encode(unseen.texts), kinds = from(seen.kinds);
   const TextEmbeddingOptions embedding{.num_embeddings = coder.size(), .embedding_dim = 128, .word_dropout = 0.1};
@@ -83,8 +57,11 @@ double accuracy(const std::string& kind, const Questions& seen, const Questions&
     manual_seed(own);
     std::vector<double>* course = m == 0 ? losses : nullptr;
     if (kind == "CNN")
-      together = together + probabilities(TextCnn({.embedding = embedding, .out_features = 6, .channels = 100,
-                                                   .widths = {2, 3, 4}, .embedding_dropout = 0.3}),
+      together = together + probabilities(TextCnn({.embedding = embedding,
+                                                   .out_features = 6,
+                                                   .channels = 100,
+                                                   .widths = {2, 3, 4},
+                                                   .embedding_dropout = 0.3}),
                                           words, kinds, others, 2e-3, 12, own, course);
     else
       together = together + probabilities(TextBag({.embedding = embedding, .out_features = 6, .dropout = 0.2}), words,
@@ -123,7 +100,8 @@ int main(int argc, char** argv) {
       all.push_back(right / static_cast<double>(parts.size()));
     }
     curves.push_back({kind, losses});
-    table.row({kind, show::fixed(mean(from(all)).item()), show::fixed(seeds > 1 ? std::sqrt(var(from(all)).item()) : NAN)});
+    table.row(
+        {kind, show::fixed(mean(from(all)).item()), show::fixed(seeds > 1 ? std::sqrt(var(from(all)).item()) : NAN)});
   }
   progress.finish();
   std::printf("%s, %d networks together, %d seeds (TF-IDF with logistic regression: 0.884 on the test questions)\n%s",

@@ -79,9 +79,8 @@ void BertConfig::check_vocabulary(std::int64_t tokens) const {
 }
 
 BertEmbeddings::BertEmbeddings(const BertConfig& c)
-    : word_embeddings(table(
-          checked(c).vocab_size, c,
-          c.pad_token_id >= 0 && c.pad_token_id < c.vocab_size ? c.pad_token_id : std::int64_t{-1})),
+    : word_embeddings(table(checked(c).vocab_size, c,
+                            c.pad_token_id >= 0 && c.pad_token_id < c.vocab_size ? c.pad_token_id : std::int64_t{-1})),
       position_embeddings(table(c.max_position_embeddings, c)),
       token_type_embeddings(table(c.type_vocab_size, c)),
       layer_norm(norm_of(c)),
@@ -95,7 +94,8 @@ Tensor BertEmbeddings::operator()(const BertInputs& in) const {
                           " positions\n  help: encode with max_length = ", positions));
   if (in.types.defined() && in.types.shape() != in.ids.shape())
     throw ShapeError(text("bert: types are ", in.types.shape(), ", ids ", in.ids.shape()));
-  const Tensor types = in.types.defined() ? token_type_embeddings(in.types) : select(token_type_embeddings.weight, 0, 0);
+  const Tensor types =
+      in.types.defined() ? token_type_embeddings(in.types) : select(token_type_embeddings.weight, 0, 0);
   const Tensor x = word_embeddings(in.ids) + types + slice(position_embeddings.weight, 0, 0, length);
   return dropout(layer_norm(x));
 }
@@ -120,16 +120,14 @@ Tensor BertLayer::operator()(const Tensor& x, const Tensor& seen) const {
     return transpose(reshape(layer(x), {batch, length, heads, width / heads}), 1, 2);
   };
   const Tensor attended = scaled_dot_product_attention(
-      split(query), split(key), split(value),
-      {.mask = seen, .dropout = dropout.mode.training ? attention_dropout : 0});
+      split(query), split(key), split(value), {.mask = seen, .dropout = dropout.mode.training ? attention_dropout : 0});
   const Tensor joined = reshape(transpose(attended, 1, 2), {batch, length, width});
   const Tensor y = attention_norm(x + dropout(attention_output(joined)));
   return output_norm(y + dropout(output(activated(activation, intermediate(y)))));
 }
 
 Bert::Bert(const BertConfig& c, bool add_pooling_layer)
-    : embeddings(c),
-      layers(repeat(static_cast<std::size_t>(c.num_hidden_layers), [&] { return BertLayer(c); })) {
+    : embeddings(c), layers(repeat(static_cast<std::size_t>(c.num_hidden_layers), [&] { return BertLayer(c); })) {
   if (add_pooling_layer) pooler = dense(c.hidden_size, c.hidden_size, c);
 }
 

@@ -78,9 +78,9 @@ struct BertLayer {
   /// x (B, T, hidden_size); seen (B, 1, 1, T) bool, or undefined: all.
   Tensor operator()(const Tensor& x, const Tensor& seen) const;
   void fields(auto&& f) {
-    f("attention.self.query", query, "attention.self.key", key, "attention.self.value", value,
-      "attention.output.dense", attention_output, "attention.output.LayerNorm", attention_norm, "intermediate.dense",
-      intermediate, "output.dense", output, "output.LayerNorm", output_norm, "dropout", dropout, "attention_dropout",
+    f("attention.self.query", query, "attention.self.key", key, "attention.self.value", value, "attention.output.dense",
+      attention_output, "attention.output.LayerNorm", attention_norm, "intermediate.dense", intermediate,
+      "output.dense", output, "output.LayerNorm", output_norm, "dropout", dropout, "attention_dropout",
       attention_dropout, "heads", heads, "activation", activation);
   }
 };
@@ -117,8 +117,8 @@ struct BertForMaskedLM {
   Tensor loss(const BertInputs& inputs, const Tensor& labels) const;
   Tensor scores(const Tensor& hidden) const;  ///< (..., hidden_size) -> (..., vocab_size)
   void fields(auto&& f) {
-    f("bert", bert, "cls.predictions.transform.dense", transform, "cls.predictions.transform.LayerNorm",
-      transform_norm, "cls.predictions.bias", bias, "activation", activation);
+    f("bert", bert, "cls.predictions.transform.dense", transform, "cls.predictions.transform.LayerNorm", transform_norm,
+      "cls.predictions.bias", bias, "activation", activation);
   }
 };
 

@@ -23,9 +23,9 @@ struct NamedActivation {
 };
 /// The first name of each is the one that is written.
 constexpr NamedActivation activations[] = {
-    {"gelu", BertActivation::gelu},          {"gelu_new", BertActivation::gelu_tanh},
-    {"relu", BertActivation::relu},          {"silu", BertActivation::silu},
-    {"swish", BertActivation::silu},         {"gelu_pytorch_tanh", BertActivation::gelu_tanh},
+    {"gelu", BertActivation::gelu},        {"gelu_new", BertActivation::gelu_tanh},
+    {"relu", BertActivation::relu},        {"silu", BertActivation::silu},
+    {"swish", BertActivation::silu},       {"gelu_pytorch_tanh", BertActivation::gelu_tanh},
     {"gelu_python", BertActivation::gelu},
 };
 

@@ -153,9 +153,9 @@ DecoderBlock::DecoderBlock(const DecoderOptions& o)
 Tensor DecoderBlock::operator()(const Tensor& x) const {
   const std::int64_t batch = x.size(0), length = x.size(1), width = x.size(2);
   const Tensor parts = permute(reshape(qkv(norm1(x)), {batch, length, 3, nhead, width / nhead}), {2, 0, 3, 1, 4});
-  const Tensor seen = scaled_dot_product_attention(
-      select(parts, 0, 0), select(parts, 0, 1), select(parts, 0, 2),
-      {.is_causal = true, .dropout = dropout.mode.training ? dropout.p : 0});
+  const Tensor seen =
+      scaled_dot_product_attention(select(parts, 0, 0), select(parts, 0, 1), select(parts, 0, 2),
+                                   {.is_causal = true, .dropout = dropout.mode.training ? dropout.p : 0});
   const Tensor y = x + dropout(projection(reshape(transpose(seen, 1, 2), {batch, length, width})));
   return y + dropout(down(gelu(up(norm2(y)))));
 }

@@ -84,11 +84,11 @@ struct Decoder {
 
 struct GenerateOptions {
   std::int64_t max_new_tokens = 64;
-  double temperature = 0;   ///< scores are divided by it before one is drawn; 0: the best token, always
-  std::int64_t top_k = 0;   ///< draw from so many best tokens only; 0: from all. Fan et al. (2018).
-  double top_p = 1;         ///< draw from the fewest best tokens that have this probability together. Holtzman (2020).
-  std::int64_t eos = -1;    ///< a row ends after this token; -1: there is none
-  bool use_cache = true;    ///< false computes all tokens again for each new one: the same result, slowly
+  double temperature = 0;  ///< scores are divided by it before one is drawn; 0: the best token, always
+  std::int64_t top_k = 0;  ///< draw from so many best tokens only; 0: from all. Fan et al. (2018).
+  double top_p = 1;        ///< draw from the fewest best tokens that have this probability together. Holtzman (2020).
+  std::int64_t eos = -1;   ///< a row ends after this token; -1: there is none
+  bool use_cache = true;   ///< false computes all tokens again for each new one: the same result, slowly
   Generator* generator = nullptr;  ///< null: this thread's own
 };
 /// A token drawn from the scores (vocab_size) by temperature, top_k and top_p. Throws ConfigError for a negative

@@ -56,9 +56,7 @@ TextCnn::TextCnn(const TextCnnOptions& o)
                               .padding = width - 1}));
   if (o.out_features > 0) out.emplace(features(), o.out_features);
 }
-std::int64_t TextCnn::features() const {
-  return std::ssize(filters) * filters.front().weight.size(0);
-}
+std::int64_t TextCnn::features() const { return std::ssize(filters) * filters.front().weight.size(0); }
 Tensor TextCnn::operator()(const Tensor& ids) const {
   // (B, 1, T): an unseen word's vector is 0 already; what a filter's bias gives beyond the text must not count.
   const Tensor seen = unsqueeze(to(word_mask(ids), DType::float32), 1);

@@ -46,11 +46,11 @@ struct TextBag {
 
 struct TextCnnOptions {
   TextEmbeddingOptions embedding;
-  std::int64_t out_features = 0;                    ///< 0: no last layer, the result are the features
-  std::int64_t channels = 100;                      ///< of each width
-  std::vector<std::int64_t> widths = {3, 4, 5};     ///< words that a filter looks at
+  std::int64_t out_features = 0;                 ///< 0: no last layer, the result are the features
+  std::int64_t channels = 100;                   ///< of each width
+  std::vector<std::int64_t> widths = {3, 4, 5};  ///< words that a filter looks at
   double embedding_dropout = 0;
-  double dropout = 0.5;                             ///< of the features
+  double dropout = 0.5;  ///< of the features
 };
 /// Filters of several widths over the words' vectors, each giving its largest value in the text: features (B, channels
 /// widths), or (B, out_features). Padding is not seen. Kim (2014). Throws ConfigError for no width or sizes below 1.

@@ -84,7 +84,7 @@ TEST_CASE("wordpiece: offsets are the bytes of each token, words count from 0") 
   CHECK(names(tokens, e) == Names{"[CLS]", "fever", ",", "un", "##aff", "##able", "!", "[SEP]"});
   CHECK(e.words == Ids{-1, 0, 1, 2, 2, 2, 3, -1});
   CHECK(e.types == Ids(8, 0));
-  const std::vector<std::pair<std::size_t, std::size_t>> offsets = {{0, 0},   {0, 5},   {5, 6},   {7, 9},
+  const std::vector<std::pair<std::size_t, std::size_t>> offsets = {{0, 0},  {0, 5},   {5, 6},   {7, 9},
                                                                     {9, 12}, {12, 16}, {16, 17}, {0, 0}};
   CHECK(e.offsets == offsets);
   if (!unicode) return;
@@ -144,7 +144,8 @@ TEST_CASE("wordpiece: back to text") {
   const Encoding e = tokens.encode("The patients, unaffable [MASK]");
   CHECK(tokens.decode(e.ids) == "the patients , unaffable");
   CHECK(tokens.decode(e.ids, false) == "[CLS] the patients , unaffable [MASK] [SEP]");
-  CHECK(error_of([&] { tokens.token(100000); }).starts_with("ConfigError: wordpiece: id 100000 is outside of the vocab"));
+  CHECK(
+      error_of([&] { tokens.token(100000); }).starts_with("ConfigError: wordpiece: id 100000 is outside of the vocab"));
   CHECK(tokens.id("fever") == tokens.encode("fever").ids[1]);
   CHECK(tokens.id("no such token") == tokens.unknown());
 }
@@ -178,7 +179,8 @@ TEST_CASE("wordpiece: files and folders") {
   const std::string path = folder.write("vocab.txt", specials + "a\r\nA\n##b");
   CHECK(WordPiece::load(folder / "").size() == 8);
   CHECK(WordPiece::load(path).encode("ab").ids == Ids{2, 5, 7, 3});
-  const std::string config = folder.write("tokenizer_config.json", R"({"do_lower_case": false, "strip_accents": null})");
+  const std::string config =
+      folder.write("tokenizer_config.json", R"({"do_lower_case": false, "strip_accents": null})");
   CHECK(WordPiece::load(folder / "").encode("A").ids == Ids{2, 6, 3});
   CHECK(WordPiece::load(path).encode("A").ids == Ids{2, 5, 3});
   folder.write("tokenizer_config.json", R"({"do_lower_case": 1})");
@@ -187,7 +189,9 @@ TEST_CASE("wordpiece: files and folders") {
   folder.write("tokenizer_config.json", "[");
   CHECK(error_of([&] { WordPiece::load(folder / ""); }) ==
         "FileError: wordpiece: " + (folder / "") + "/tokenizer_config.json is not a JSON object");
-  const auto refused = [&](const std::string& bytes) { return error_of([&] { WordPiece::load(folder.write("v", bytes)); }); };
+  const auto refused = [&](const std::string& bytes) {
+    return error_of([&] { WordPiece::load(folder.write("v", bytes)); });
+  };
   const std::string start = "FileError: wordpiece: " + (folder / "v") + " is no vocabulary: ";
   CHECK(refused("") == start + "the vocabulary of 0 tokens has no [UNK]");
   CHECK(refused("{\"a\": 1}\n") == start + "the vocabulary of 1 tokens has no [UNK]");
@@ -195,8 +199,7 @@ TEST_CASE("wordpiece: files and folders") {
   CHECK(refused(specials + std::string("a\0b", 3)) == start + "it has a zero byte");
   CHECK(error_of([&] { WordPiece::load(folder / "none"); }) ==
         "FileError: wordpiece: cannot open " + (folder / "none") + ": No such file or directory");
-  CHECK(error_of([] { WordPiece({"a"}, {.max_word = 0}); }) ==
-        "ConfigError: wordpiece: max_word 0, must be 1 or more");
+  CHECK(error_of([] { WordPiece({"a"}, {.max_word = 0}); }) == "ConfigError: wordpiece: max_word 0, must be 1 or more");
   CHECK(error_of([] { WordPiece({"a"}, {.unknown = ""}); }) == "ConfigError: wordpiece: a special token is empty");
 }
 
@@ -204,8 +207,9 @@ TEST_CASE("wordpiece: any bytes are answered with tokens whose offsets lie in th
   const WordPiece tokens = small();
   Generator g{5};
   // Letters of all kinds, so that not all of it is invalid.
-  const std::vector<std::string> parts = {"a",      "fever",  " ",      "\u0301", "\u0323", "\u4e2d", "\uac01", "[MASK]",
-                                          "\u0130", "\u200d", "\u0645", "\u064e", ".",      "\xf0",   "\x80",   "\xe4\xb8"};
+  const std::vector<std::string> parts = {"a",      "fever",  " ",      "\u0301",  "\u0323", "\u4e2d",
+                                          "\uac01", "[MASK]", "\u0130", "\u200d",  "\u0645", "\u064e",
+                                          ".",      "\xf0",   "\x80",   "\xe4\xb8"};
   for (int run = 0; run < 3000; ++run) {
     std::string s;
     for (std::int64_t n = g.below(40); n > 0; --n)

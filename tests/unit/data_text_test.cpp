@@ -26,11 +26,14 @@ TEST_CASE("tags: terms begin where seqeval says") {
   const Spans spans = {{"drug", 1, 3}, {"dose", 4, 5}};
   CHECK(bio_tags(spans, 6) == Names{"O", "B-drug", "I-drug", "O", "B-dose", "O"});
   CHECK(bio_spans(bio_tags(spans, 6)) == spans);
-  CHECK(error_of([] { bio_spans(Names{"O", "X"}); }) ==
-        "ConfigError: bio_spans: tag 1 is \"X\"\n  help: use O, B-type and I-type");
+  CHECK(error_of([] {
+          bio_spans(Names{"O", "X"});
+        }) == "ConfigError: bio_spans: tag 1 is \"X\"\n  help: use O, B-type and I-type");
   CHECK(error_of([] { bio_spans(Names{"B-"}); }).starts_with("ConfigError: bio_spans: tag 0"));
   CHECK(error_of([&] { bio_tags(spans, 4); }) == "ConfigError: bio_tags: words 4 to 5 of 4");
-  CHECK(error_of([] { bio_tags(Spans{{"a", 0, 2}, {"b", 1, 2}}, 3); }) == "ConfigError: bio_tags: word 1 is in two terms");
+  CHECK(error_of([] {
+          bio_tags(Spans{{"a", 0, 2}, {"b", 1, 2}}, 3);
+        }) == "ConfigError: bio_tags: word 1 is in two terms");
 }
 
 TEST_CASE("tags: whole terms of the right type count") {
@@ -46,8 +49,7 @@ TEST_CASE("tags: whole terms of the right type count") {
   CHECK(s.types.at("dose").f1() == doctest::Approx(2.0 / 3));
   CHECK(s.types.at("drug").f1() == 0);
   CHECK(span_scores({}, {}).all.f1() == 0);
-  CHECK(error_of([&] { span_scores(truth, {}); }) ==
-        "ShapeError: span_scores: 2 texts have true spans, 0 predicted");
+  CHECK(error_of([&] { span_scores(truth, {}); }) == "ShapeError: span_scores: 2 texts have true spans, 0 predicted");
 }
 
 TEST_CASE("tags: labels of words and of their tokens") {
@@ -110,10 +112,10 @@ TEST_CASE("words: numbers by frequency, parts of words hashed") {
   const Tensor x = parts.encode(Names{"ab", "b"});
   CHECK(x.shape() == Shape{2, 1, 5});
   const Ids ids = to_vector<std::int64_t>(x);
-  CHECK(ids[0] == 1);                               // <ab>: <a ab b> <ab, of at most 4
+  CHECK(ids[0] == 1);  // <ab>: <a ab b> <ab, of at most 4
   CHECK((ids[1] >= 5 && ids[1] < 55 && ids[4] >= 5));
-  CHECK(ids[5] == 2);                               // <b>: <b b> <b>
-  CHECK(ids[3] == ids[7]);                          // b>
+  CHECK(ids[5] == 2);       // <b>: <b b> <b>
+  CHECK(ids[3] == ids[7]);  // b>
   CHECK(ids[9] == 0);
   CHECK(error_of([] { WordCoder::fit({}); }) == "ConfigError: WordCoder: 0 texts have no word that occurs 1 times");
   CHECK(error_of([&] { coder.encode({}); }) == "ConfigError: WordCoder: there is no text to encode");

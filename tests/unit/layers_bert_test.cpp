@@ -119,8 +119,7 @@ TEST_CASE("bert: a wrong folder is refused with what is wrong") {
         R"(: id2label is {"0":"a","2":"b"}, not a name for each number from 0 to 1)");
   BertConfig c = tiny();
   c.num_attention_heads = 3;
-  CHECK(error_of([&] { Bert{c}; }) ==
-        "ConfigError: bert: hidden_size 16 is not a multiple of the 3 attention heads");
+  CHECK(error_of([&] { Bert{c}; }) == "ConfigError: bert: hidden_size 16 is not a multiple of the 3 attention heads");
   c.num_attention_heads = 0;
   CHECK(error_of([&] { Bert{c}; }) == "ConfigError: bert: num_attention_heads is 0, must be 1 or more");
   c = tiny();
@@ -160,18 +159,26 @@ TEST_CASE("bert: a wrong folder is refused with what is wrong") {
 
 TEST_CASE("bert: inputs that do not fit") {
   Bert net(tiny());
-  CHECK(error_of([&] { net({tokens({1, 13})}); }) ==
-        "ShapeError: bert: a text of 13 tokens, the model has 12 positions\n  help: encode with max_length = 12");
+  CHECK(error_of([&] {
+          net({tokens({1, 13})});
+        }) == "ShapeError: bert: a text of 13 tokens, the model has 12 positions\n  help: encode with max_length = 12");
   CHECK(error_of([&] { net({tokens({5})}); }) == "ShapeError: bert: ids are [5], not (texts, tokens)");
-  CHECK(error_of([&] { net({tokens({1, 5}), zeros({1, 4}, DType::int64)}); }) ==
-        "ShapeError: bert: types are [1, 4], ids [1, 5]");
-  CHECK(error_of([&] { net({tokens({1, 5}), Tensor(), ones({2, 5})}); }) ==
-        "ShapeError: bert: the attention mask is [2, 5], ids [1, 5]");
-  CHECK(error_of([&] { net({full({1, 2}, 30, DType::int64)}); }).starts_with("ConfigError: embedding"));
+  CHECK(error_of([&] {
+          net({tokens({1, 5}), zeros({1, 4}, DType::int64)});
+        }) == "ShapeError: bert: types are [1, 4], ids [1, 5]");
+  CHECK(error_of([&] {
+          net({tokens({1, 5}), Tensor(), ones({2, 5})});
+        }) == "ShapeError: bert: the attention mask is [2, 5], ids [1, 5]");
+  CHECK(error_of([&] {
+          net({full({1, 2}, 30, DType::int64)});
+        }) == "ConfigError: index_select: index 30 at position 0 is out of range for size 30");
   BertForMaskedLM lm(tiny());
-  CHECK(error_of([&] { lm.loss({tokens({1, 5})}, zeros({1, 4}, DType::int64)); }) ==
-        "ShapeError: bert: labels are [1, 4], the tokens [1, 5]");
-  CHECK(error_of([&] { lm.loss({tokens({1, 5})}, full({1, 5}, -100, DType::int64)); }) ==
+  CHECK(error_of([&] {
+          lm.loss({tokens({1, 5})}, zeros({1, 4}, DType::int64));
+        }) == "ShapeError: bert: labels are [1, 4], the tokens [1, 5]");
+  CHECK(error_of([&] {
+          lm.loss({tokens({1, 5})}, full({1, 5}, -100, DType::int64));
+        }) ==
         "ConfigError: bert: no token of the batch has a label\n"
         "  help: pass over batches whose labels are all -100");
 }
@@ -215,8 +222,10 @@ TEST_CASE("bert: models like any other") {
   const BertInputs in{tokens({2, 5})};
   const Tensor labels = tokens({2, 5}, 4);
   const auto passes = [](const auto& report) { CHECK_MESSAGE(report, report.message); };
-  passes(testing::check_module([] { return BertForSequenceClassification(tiny()); }, [&](const auto& m) { return m(in); }));
-  passes(testing::check_module([] { return BertForTokenClassification(tiny()); }, [&](const auto& m) { return m(in); }));
+  passes(testing::check_module([] { return BertForSequenceClassification(tiny()); },
+                               [&](const auto& m) { return m(in); }));
+  passes(
+      testing::check_module([] { return BertForTokenClassification(tiny()); }, [&](const auto& m) { return m(in); }));
   passes(testing::check_module([] { return BertForMaskedLM(tiny()); }, [&](const auto& m) { return m(in); }));
   // The loss scores the labelled places only, and equals that of all scores.
   manual_seed(4);

@@ -23,7 +23,13 @@ namespace {
 
 /// Sizes that fill no vector, so that what is left over at the end of a row is tried too.
 DecoderOptions odd(DType dtype = DType::float32) {
-  return {.vocab_size = 37, .context = 96, .d_model = 30, .nhead = 3, .num_layers = 2, .dim_feedforward = 50, .dtype = dtype};
+  return {.vocab_size = 37,
+          .context = 96,
+          .d_model = 30,
+          .nhead = 3,
+          .num_layers = 2,
+          .dim_feedforward = 50,
+          .dtype = dtype};
 }
 /// With weights large enough that tokens matter.
 Decoder lively(const DecoderOptions& options, std::uint64_t seed = 1) {
@@ -47,7 +53,9 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 TEST_CASE("decoder: the cache gives, bit by bit, what computing all tokens again gives") {
   for (const DType dtype : {DType::float32, DType::float64})
     for (const DecoderOptions& options :
-         {odd(dtype), DecoderOptions{.vocab_size = 37, .context = 96, .d_model = 64, .nhead = 4, .num_layers = 2, .dtype = dtype}}) {
+         {odd(dtype),
+          DecoderOptions{
+              .vocab_size = 37, .context = 96, .d_model = 64, .nhead = 4, .num_layers = 2, .dtype = dtype}}) {
       const Decoder net = lively(options);
       const Tensor ids = words({3, 90}, 2);
       KeyValueCache whole = net.cache(3);
@@ -119,7 +127,8 @@ TEST_CASE("decoder: generated tokens are the same with the cache and without") {
     const auto fast = generate(net, prompts, with), slow = generate(net, prompts, without);
     CHECK(fast == slow);
     for (const Ids& row : fast)
-      CHECK((row.size() == 40 || (how.eos >= 0 && row.back() == how.eos && std::count(row.begin(), row.end(), 3) == 1)));
+      CHECK(
+          (row.size() == 40 || (how.eos >= 0 && row.back() == how.eos && std::count(row.begin(), row.end(), 3) == 1)));
   }
   CHECK(generate(net, prompts, {.max_new_tokens = 0}) == std::vector<Ids>(3));
   // Greedy: each prompt alone is answered as among the others.
@@ -137,7 +146,8 @@ TEST_CASE("decoder: draws follow the scores") {
   };
   const double total = 1 + std::exp(1) + std::exp(2) + std::exp(3);
   const auto all = share({.temperature = 1});
-  for (int i = 0; i < 4; ++i) CHECK(all[static_cast<std::size_t>(i)] == doctest::Approx(std::exp(i) / total).epsilon(0.1));
+  for (int i = 0; i < 4; ++i)
+    CHECK(all[static_cast<std::size_t>(i)] == doctest::Approx(std::exp(i) / total).epsilon(0.1));
   CHECK(all[4] == 0);
   const auto warm = share({.temperature = 2});
   CHECK(warm[3] / warm[2] == doctest::Approx(std::exp(0.5)).epsilon(0.1));
@@ -180,41 +190,54 @@ TEST_CASE("decoder: what does not fit is named") {
   const Decoder net = lively(odd());
   KeyValueCache cache = net.cache(2, 10);
   net.extend(words({2, 8}, 1), cache);
-  CHECK(error_of([&] { net.extend(words({2, 3}, 1), cache); }) ==
+  CHECK(error_of([&] {
+          net.extend(words({2, 3}, 1), cache);
+        }) ==
         "ConfigError: decoder: the cache overflows: row 0 has 8 tokens, 3 more do not fit into 10\n"
         "  help: make a larger cache, or begin anew with the end of the text");
   CHECK(cache.lengths == Ids{8, 8});
   net.extend(words({2, 2}, 1), cache);
-  CHECK(error_of([&] { net.extend(words({2, 1}, 1), cache); }).starts_with("ConfigError: decoder: the cache overflows"));
+  CHECK(error_of([&] {
+          net.extend(words({2, 1}, 1), cache);
+        }).starts_with("ConfigError: decoder: the cache overflows"));
   cache.truncate(4);
   CHECK(cache.lengths == Ids{4, 4});
   CHECK(error_of([&] { cache.truncate(-1); }) == "ConfigError: decoder: a cache cannot keep -1 tokens");
-  CHECK(error_of([&] { net.extend(words({3, 1}, 1), cache); }) ==
+  CHECK(error_of([&] {
+          net.extend(words({3, 1}, 1), cache);
+        }) ==
         "ShapeError: decoder: ids are [3, 1], the cache is for 2 rows\n"
         "  help: pass ids (rows, tokens), at least one token");
   CHECK(error_of([&] { net.extend(words({2, 1}, 1), cache, Ids{1}); }) == "ShapeError: decoder: 1 counts for 2 rows");
-  CHECK(error_of([&] { net.extend(words({2, 1}, 1), cache, Ids{1, 2}); }) ==
-        "ShapeError: decoder: row 1 is to have 2 of 1 tokens");
+  CHECK(error_of([&] {
+          net.extend(words({2, 1}, 1), cache, Ids{1, 2});
+        }) == "ShapeError: decoder: row 1 is to have 2 of 1 tokens");
   KeyValueCache other;
   other.lengths = {0, 0};
-  CHECK(error_of([&] { net.extend(words({2, 1}, 1), other); }) ==
-        "ShapeError: decoder: a cache of 0 layers, the model has 2");
-  CHECK(error_of([&] { net(words({1, 97}, 1)); }) ==
+  CHECK(error_of([&] {
+          net.extend(words({2, 1}, 1), other);
+        }) == "ShapeError: decoder: a cache of 0 layers, the model has 2");
+  CHECK(error_of([&] {
+          net(words({1, 97}, 1));
+        }) ==
         "ShapeError: decoder: a text of 97 tokens, the model has 96 positions\n"
         "  help: cut the text, or make a decoder with a longer context");
   CHECK(error_of([&] { net(words({4}, 1)); }) == "ShapeError: decoder: ids are [4], not (texts, tokens)");
   CHECK(error_of([&] { net.cache(0); }) == "ConfigError: decoder: a cache for 0 rows, must be 1 or more");
-  CHECK(error_of([&] { net.cache(1, 97); }) == "ConfigError: decoder: a cache of 97 tokens, the model has 96 positions");
+  CHECK(error_of([&] { net.cache(1, 97); }) ==
+        "ConfigError: decoder: a cache of 97 tokens, the model has 96 positions");
   CHECK(error_of([] { Decoder({.vocab_size = 5, .d_model = 10, .nhead = 3}); }) ==
         "ConfigError: decoder: d_model 10 is not a multiple of the 3 heads");
   CHECK(error_of([] { Decoder({.vocab_size = 0}); }) == "ConfigError: decoder: vocab_size is 0, must be 1 or more");
   CHECK(error_of([] { Decoder({.vocab_size = 5, .dim_feedforward = -1}); }) ==
         "ConfigError: decoder: dim_feedforward is -1");
   CHECK(error_of([&] { generate(net, {}); }) == "ConfigError: generate: there is no prompt");
-  CHECK(error_of([&] { generate(net, {{1}, {}}); }) ==
-        "ConfigError: generate: a prompt is empty\n  help: begin it with a token of its own");
-  CHECK(error_of([&] { generate(net, {{1, 2}}, {.max_new_tokens = 95}); }) ==
-        "ConfigError: generate: a prompt of 2 tokens and 95 new ones, the model has 96 positions");
+  CHECK(error_of([&] {
+          generate(net, {{1}, {}});
+        }) == "ConfigError: generate: a prompt is empty\n  help: begin it with a token of its own");
+  CHECK(error_of([&] {
+          generate(net, {{1, 2}}, {.max_new_tokens = 95});
+        }) == "ConfigError: generate: a prompt of 2 tokens and 95 new ones, the model has 96 positions");
   CHECK(error_of([&] { generate(net, {{1}}, {.temperature = -1}); }) ==
         "ConfigError: generate: temperature -1, must be 0 or more");
   CHECK(error_of([&] { generate(net, {{1}}, {.top_k = -1}); }) == "ConfigError: generate: top_k -1, must be 0 or more");

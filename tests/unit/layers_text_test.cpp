@@ -69,8 +69,10 @@ TEST_CASE("text: models like any other, and their errors") {
         "ConfigError: text: num_embeddings is 0, must be 1 or more");
   CHECK(error_of([] { TextEmbedding({.num_embeddings = 2, .word_dropout = 1}); }) ==
         "ConfigError: text: word_dropout is 1, must be in [0, 1)");
-  CHECK(error_of([] { TextEmbedding e(table); e(words({3})); }) ==
-        "ShapeError: text: ids are [3]\n  help: pass (texts, words) or (texts, words, parts)");
+  CHECK(error_of([] {
+          TextEmbedding e(table);
+          e(words({3}));
+        }) == "ShapeError: text: ids are [3]\n  help: pass (texts, words) or (texts, words, parts)");
   CHECK(error_of([] { TextCnn({.embedding = table, .widths = {}}); }) ==
         "ConfigError: text: a network of filters without widths");
   CHECK(error_of([] { TextCnn({.embedding = table, .widths = {0}}); }) ==
