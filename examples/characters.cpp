@@ -100,9 +100,9 @@ int main(int argc, char** argv) {
     progress.finish();
     const std::vector<std::int64_t> prompt(numbers.begin() + cut, numbers.begin() + cut + 20);
     std::string out = text.substr(static_cast<std::size_t>(cut), 20) + " | ";
-    for (const std::int64_t i :
-         generate(net, {prompt}, {.max_new_tokens = context - 20, .temperature = 0.7, .top_p = 0.95})[0])
-      out += letters[static_cast<std::size_t>(i)];
+    const std::vector<std::int64_t> written =
+        generate(net, {prompt}, {.max_new_tokens = context - 20, .temperature = 0.7, .top_p = 0.95})[0];
+    for (const std::int64_t i : written) out += letters[static_cast<std::size_t>(i)];
     std::printf("What follows the line was written by the network:\n%s\n\n", out.c_str());
   }
   progress.finish();

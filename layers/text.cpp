@@ -29,9 +29,13 @@ Tensor word_mask(const Tensor& ids) {
 }
 
 Tensor TextEmbedding::operator()(const Tensor& ids) const {
-  const Tensor seen = word_mask(ids);
+  word_mask(ids);  // checks the shape
   const std::int64_t batch = ids.size(0), length = ids.size(1), parts = ids.dim() == 3 ? ids.size(2) : 1;
-  Tensor x = embedding_bag(weight, reshape(ids, {batch * length, parts}), {.mode = BagMode::mean, .padding = 0});
+  const auto bag = [&](const Tensor& numbers) {
+    return embedding_bag(weight, reshape(numbers, {batch * length, -1}), {.mode = BagMode::mean, .padding = 0});
+  };
+  Tensor x = bag(ids.dim() == 3 ? select(ids, 2, 0) : ids);
+  if (parts > 1) x = x + bag(slice(ids, 2, 1, parts));
   x = reshape(x, {batch, length, weight.size(1)});
   // What disappears is not made up for: a mean over the words left is as large as before.
   return mode.training && word_dropout > 0 ? x * bernoulli({batch, length, 1}, 1 - word_dropout) : x;

@@ -14,7 +14,7 @@ struct TextEmbeddingOptions {
   double word_dropout = 0;  ///< while training, words disappear with this probability
 };
 /// ids (B, T), or (B, T, P) for words and their parts, 0 for nothing -> (B, T, embedding_dim): a learned vector for
-/// each word, or the mean of those of a word and its parts. weight (num, dim): normal with deviation 0.1; 0 gives 0.
+/// each word, plus the mean of those of its parts. weight (num, dim): normal with deviation 0.1; 0 gives 0.
 /// Bojanowski et al. (2017).
 struct TextEmbedding {
   Tensor weight;

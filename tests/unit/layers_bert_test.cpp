@@ -171,7 +171,8 @@ TEST_CASE("bert: inputs that do not fit") {
         }) == "ShapeError: bert: the attention mask is [2, 5], ids [1, 5]");
   CHECK(error_of([&] {
           net({full({1, 2}, 30, DType::int64)});
-        }) == "ConfigError: index_select: index 30 at position 0 is out of range for size 30");
+        }) == "ConfigError: index_select: index 30 at position 0 is out of range for size 30\n"
+        "  help: use indices from -30 to 29");
   BertForMaskedLM lm(tiny());
   CHECK(error_of([&] {
           lm.loss({tokens({1, 5})}, zeros({1, 4}, DType::int64));
