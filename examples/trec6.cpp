@@ -48,7 +48,7 @@ Tensor probabilities(Net net, const Tensor& words, const Tensor& kinds, const Te
 /// Accuracy on questions unseen of `members` networks of a kind together.
 double accuracy(const std::string& kind, const Questions& seen, const Questions& unseen, int members,
                 std::uint64_t seed, std::vector<double>* losses) {
-  const data::WordCoder coder = data::WordCoder::fit(seen.texts, {.buckets = 5000});
+  const data::WordCoder coder = data::WordCoder::fit(seen.texts, {.buckets = 5000, .max_parts = 16});
   const Tensor words = coder.encode(seen.texts), others = coder.encode(unseen.texts), kinds = from(seen.kinds);
   const TextEmbeddingOptions embedding{.num_embeddings = coder.size(), .embedding_dim = 100, .word_dropout = 0.1};
   Tensor together = zeros({others.size(0), 6});

@@ -12,6 +12,15 @@ std::int64_t positive(const char* what, std::int64_t n) {
   return n;
 }
 
+/// ids without the places at the end where no text of the batch has a word.
+Tensor without_empty_end(const Tensor& ids) {
+  const Tensor seen = word_mask(ids), dense = any(seen, {0});
+  std::int64_t length = dense.size(0);
+  const bool* word = dense.data<bool>();
+  while (length > 1 && !word[length - 1]) --length;
+  return slice(ids, 1, 0, length);
+}
+
 }  // namespace
 
 TextEmbedding::TextEmbedding(const TextEmbeddingOptions& o)
@@ -45,7 +54,8 @@ TextBag::TextBag(const TextBagOptions& o)
     : embedding(o.embedding),
       dropout(o.dropout),
       out(o.embedding.embedding_dim, positive("out_features", o.out_features)) {}
-Tensor TextBag::operator()(const Tensor& ids) const {
+Tensor TextBag::operator()(const Tensor& all) const {
+  const Tensor ids = without_empty_end(all);
   const Tensor words = maximum(sum(to(word_mask(ids), DType::float32), 1, true), ones({1}));  // (B, 1)
   return out(dropout(sum(embedding(ids), 1) / words));
 }
@@ -61,7 +71,8 @@ TextCnn::TextCnn(const TextCnnOptions& o)
   if (o.out_features > 0) out.emplace(features(), o.out_features);
 }
 std::int64_t TextCnn::features() const { return std::ssize(filters) * filters.front().weight.size(0); }
-Tensor TextCnn::operator()(const Tensor& ids) const {
+Tensor TextCnn::operator()(const Tensor& texts) const {
+  const Tensor ids = without_empty_end(texts);
   // (B, 1, T): an unseen word's vector is 0 already; what a filter's bias gives beyond the text must not count.
   const Tensor seen = unsqueeze(to(word_mask(ids), DType::float32), 1);
   const Tensor x = transpose(embedding_dropout(embedding(ids)), 1, 2);  // (B, D, T)

@@ -4,6 +4,7 @@
 #include <weft/autograd/ops.h>
 #include <weft/layers/bert.h>
 #include <weft/layers/testing.h>
+#include <weft/layers/transformer.h>
 #include <weft/optim/optimizer.h>
 #include <weft/tensor/create.h>
 #include <weft/tensor/kernels.h>
@@ -171,7 +172,8 @@ TEST_CASE("bert: inputs that do not fit") {
         }) == "ShapeError: bert: the attention mask is [2, 5], ids [1, 5]");
   CHECK(error_of([&] {
           net({full({1, 2}, 30, DType::int64)});
-        }) == "ConfigError: index_select: index 30 at position 0 is out of range for size 30\n"
+        }) ==
+        "ConfigError: index_select: index 30 at position 0 is out of range for size 30\n"
         "  help: use indices from -30 to 29");
   BertForMaskedLM lm(tiny());
   CHECK(error_of([&] {
@@ -199,6 +201,74 @@ TEST_CASE("bert: padding changes nothing, and no mask is a mask of ones") {
   // The second text's type is heard.
   CHECK_FALSE(allclose(net({ids, ones({1, 6}, DType::int64)}).pooler_output, plain.pooler_output));
   CHECK(net({ids}, true).hidden_states.size() == 3);
+}
+
+TEST_CASE("bert: a layer is PyTorch's encoder layer under other names") {
+  manual_seed(6);
+  const BertLayer layer(tiny());
+  TransformerEncoderLayer other({.d_model = 16,
+                                 .nhead = 2,
+                                 .dim_feedforward = 24,
+                                 .dropout = 0,
+                                 .activation = Activation::gelu,
+                                 .layer_norm_eps = 1e-12,
+                                 .batch_first = true});
+  const auto set = [](const Tensor& to, const Tensor& from) { kernels::copy_into(to, from); };
+  set(other.self_attn.in_proj_weight, cat({layer.query.weight, layer.key.weight, layer.value.weight}));
+  set(other.self_attn.in_proj_bias, cat({layer.query.bias, layer.key.bias, layer.value.bias}));
+  set(other.self_attn.out_proj.weight, layer.attention_output.weight);
+  set(other.linear1.weight, layer.intermediate.weight);
+  set(other.linear2.weight, layer.output.weight);
+  for (const Tensor& bias : {other.self_attn.out_proj.bias, other.linear1.bias, other.linear2.bias})
+    kernels::fill(bias, 0);
+  BertLayer still = layer;
+  eval(still);
+  const NoGrad off;
+  Generator g{.seed = 3};
+  const Tensor x = randn({2, 5, 16}, 0, 1, DType::float32, g);
+  Tensor hidden = zeros({2, 5}, DType::boolean);  // PyTorch's masks say what is hidden
+  hidden.mutable_data<bool>()[4] = true;
+  const auto close = allclose(still(x, reshape(logical_not(hidden), {2, 1, 1, 5})),
+                              other(x, {.key_padding_mask = hidden}), {.atol = 1e-5, .rtol = 1e-5});
+  CHECK_MESSAGE(close, close.message);
+}
+
+TEST_CASE("bert: it learns hidden words and, from few examples, tags") {
+  manual_seed(7);
+  BertConfig c = tiny();
+  c.hidden_dropout_prob = c.attention_probs_dropout_prob = 0;
+  c.initializer_range = 0.2;  // for 16 features, not 768
+  // Each word is two above the one before; tag 1 is for what is above 15.
+  const auto texts = [](std::int64_t n) { return (randint(2, 20, {n, 1}) + unsqueeze(arange(0, 10, 2), 0)); };
+  BertForMaskedLM reader(c);
+  optim::Adam optimizer(parameters(reader), {.lr = 1e-2});
+  double first = 0, last = 0;
+  for (int step = 0; step < 800; ++step) {
+    const Tensor ids = texts(16);
+    Tensor hidden = kernels::copy(ids), labels = full({16, 5}, -100, DType::int64);
+    kernels::copy_into(select(labels, 1, step % 5), select(ids, 1, step % 5));
+    kernels::fill(select(hidden, 1, step % 5), 1);
+    const Tensor loss = reader.loss({hidden}, labels);
+    (step == 0 ? first : last) = loss.item();
+    loss.backward();
+    optimizer.step();
+    optimizer.zero_grad();
+  }
+  CHECK(first > 3);
+  CHECK(last < 2);
+  BertForTokenClassification tagger(c, {.num_labels = 2});
+  tagger.bert = clone(reader.bert);
+  optim::Adam tuner(parameters(tagger), {.lr = 5e-3});
+  for (int step = 0; step < 30; ++step) {
+    const Tensor ids = texts(16);
+    tagger.loss({ids}, to(gt(ids, 15), DType::int64)).backward();
+    tuner.step();
+    tuner.zero_grad();
+  }
+  const NoGrad off;
+  eval(tagger);
+  const Tensor ids = texts(50), right = eq(argmax(tagger({ids}), 2), to(gt(ids, 15), DType::int64));
+  CHECK(mean(to(right, DType::float32)).item() > 0.95);
 }
 
 TEST_CASE("bert: each activation is another model") {
