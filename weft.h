@@ -16,6 +16,7 @@
 #include <weft/data/idx.h>
 #include <weft/data/image.h>
 #include <weft/data/loader.h>
+#include <weft/data/masking.h>
 #include <weft/data/metrics.h>
 #include <weft/data/modalities.h>
 #include <weft/data/nearest.h>
@@ -28,12 +29,17 @@
 #include <weft/data/split.h>
 #include <weft/data/statistics.h>
 #include <weft/data/survival.h>
+#include <weft/data/tags.h>
+#include <weft/data/wordpiece.h>
+#include <weft/data/words.h>
 #include <weft/fusion/classifier.h>
 #include <weft/fusion/degrade.h>
 #include <weft/fusion/uncertainty.h>
 #include <weft/layers/attention.h>
 #include <weft/layers/basic.h>
+#include <weft/layers/bert.h>
 #include <weft/layers/convolution.h>
+#include <weft/layers/decoder.h>
 #include <weft/layers/graph/attention.h>
 #include <weft/layers/graph/convolutions.h>
 #include <weft/layers/graph/hetero.h>
@@ -48,6 +54,7 @@
 #include <weft/layers/signal.h>
 #include <weft/layers/skip_gram.h>
 #include <weft/layers/tabular.h>
+#include <weft/layers/text.h>
 #include <weft/layers/transformer.h>
 #include <weft/layers/vae.h>
 #include <weft/optim/averaging.h>

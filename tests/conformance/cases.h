@@ -54,5 +54,7 @@ Outcome run_metric(const Suite& suite, const Json& one_case);
 Outcome run_layer_case(const Suite& suite, const Json& one_case);
 /// Runs a case of graphs.json through the layer or pooling of its name; skipped when there is none.
 Outcome run_graph(const Suite& suite, const Json& one_case);
+/// Runs the one case of a folder bert/: hidden states, pooled output and scores of a checkpoint.
+Outcome run_bert(const std::string& folder);
 
 }  // namespace weft::tests

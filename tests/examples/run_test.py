@@ -15,7 +15,7 @@ PROGRAMS = [os.path.abspath(p) for p in sys.argv[1:]]
 class Examples(unittest.TestCase):
     def run_one(self, program, *words):
         with tempfile.TemporaryDirectory() as empty:
-            environment = dict(os.environ, WEFT_DATA=empty, FASHION_MNIST=empty)
+            environment = dict(os.environ, WEFT_DATA=empty, FASHION_MNIST=empty, CHARACTERS=empty)
             done = subprocess.run([program, *words], cwd=empty, env=environment, stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, text=True, timeout=120)
             self.assertEqual(os.listdir(empty), [], program)

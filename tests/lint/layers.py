@@ -50,6 +50,7 @@ OUTSIDE = [
     (r'dcmtk/', ['data', 'tests'], True),
     (r'nifti/', ['data'], True),
     (r'edflib\.h', ['data', 'tests'], True),
+    (r'utf8proc\.h', ['data'], True),
     (r'zlib\.h', ['data', 'deploy', 'study', 'tests'], True),
 ]
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]', re.M)
