@@ -71,11 +71,12 @@ struct Scores {
   std::array<Reals, 5> accuracy, auc;
 };
 Scores judged(const Patients& p, const data::Split& split, std::uint64_t seed) {
-  data::Modalities all{p.kinds, {}, empty({p.tables[0].rows(), static_cast<std::int64_t>(p.kinds.size())}, DType::boolean)};
+  data::Modalities all{
+      p.kinds, {}, empty({p.tables[0].rows(), static_cast<std::int64_t>(p.kinds.size())}, DType::boolean)};
   std::vector<Tensor> zero, present;  // what 0 is after standardisation
   for (const data::Table& table : p.tables) {
-    const auto coder = data::TableEncoder::fit(table, std::vector<std::string>{"*"}, split.train,
-                                               {.unseen = data::Unseen::unknown});
+    const auto coder =
+        data::TableEncoder::fit(table, std::vector<std::string>{"*"}, split.train, {.unseen = data::Unseen::unknown});
     const data::Encoded encoded = coder.apply(table);
     all.features.push_back(encoded.features), present.push_back(encoded.present);
     Reals of_parts;
@@ -89,11 +90,12 @@ Scores judged(const Patients& p, const data::Split& split, std::uint64_t seed) {
   const Tensor target = from(p.labels), y = data::take_rows(target, split.train);
   const fusion::Completion net = completing(train, y, seed);
   Generator draws{seed, 1 << 21};
-  const Fill fills[] = {[](const data::Modalities& x) { return x; },
-                        [&](const data::Modalities& x) { return fusion::filled_with(x, zero); },
-                        [&, mean = fusion::measure(train).mean](const data::Modalities& x) { return fusion::filled_with(x, mean); },
-                        [&](const data::Modalities& x) { return net.complete(x, 16, {}, draws).admitted(); },
-                        [&](const data::Modalities& x) { return fusion::filled_with(x, zero); }};
+  const Fill fills[] = {
+      [](const data::Modalities& x) { return x; },
+      [&](const data::Modalities& x) { return fusion::filled_with(x, zero); },
+      [&, mean = fusion::measure(train).mean](const data::Modalities& x) { return fusion::filled_with(x, mean); },
+      [&](const data::Modalities& x) { return net.complete(x, 16, {}, draws).admitted(); },
+      [&](const data::Modalities& x) { return fusion::filled_with(x, zero); }};
   Scores scores;
   for (std::size_t way = 0; way < ways.size(); ++way) {
     const fusion::Classifier judge = trained(p, train, y, fills[way], way == unprepared ? 0 : 0.3, seed);
@@ -107,4 +109,78 @@ Scores judged(const Patients& p, const data::Split& split, std::uint64_t seed) {
     }
   }
   return scores;
+}
+
+/// Mean over the rates, by the trapezoid rule: the area under the curve, per rate.
+double area(const Reals& y) {
+  double sum = 0;
+  for (std::size_t i = 1; i < y.size(); ++i) sum += (y[i - 1] + y[i]) / 2 / static_cast<double>(y.size() - 1);
+  return y.size() == 1 ? y[0] : sum;
+}
+
+void report(const Patients& p, const std::vector<Scores>& runs) {
+  const auto mean_at = [&](std::size_t way, std::size_t rate, std::size_t first, std::size_t step) {
+    Reals values;
+    for (std::size_t i = first; i < runs.size(); i += step) values.push_back(runs[i].accuracy[way][rate]);
+    return data::mean_interval(values).estimate;
+  };
+  std::vector<std::string> head = {p.name + ", accuracy"};
+  for (const double rate : p.rates)
+    if (p.rates.size() > 1) head.push_back(show::fixed(100 * rate, 0) + " %");
+  head.insert(head.end(), p.sites.begin(), p.sites.end());
+  head.insert(head.end(), {p.rates.size() > 1 ? "area" : "all", "95 % interval", "ROC AUC", "masks minus it",
+                           "95 % interval", "p"});
+  show::TextTable table(head);
+  std::vector<show::Line> lines;
+  // Splits share patients, so intervals are wider than those of a mean; hospitals do not share any.
+  const double train = p.sites.empty() ? static_cast<double>(p.splits[0].train.size()) : 1;
+  const double test = p.sites.empty() ? static_cast<double>(p.splits[0].test.size()) : 0;
+  Reals of_masks;
+  for (std::size_t way = 0; way < ways.size(); ++way) {
+    Reals areas, aucs;
+    for (const Scores& s : runs) areas.push_back(area(s.accuracy[way])), aucs.push_back(area(s.auc[way]));
+    if (way == masks) of_masks = areas;
+    std::vector<std::string> row = {ways[way]};
+    lines.push_back({ways[way], {}, p.rates});
+    for (std::size_t r = 0; r < p.rates.size(); ++r) {
+      lines.back().y.push_back(mean_at(way, r, 0, 1));
+      if (p.rates.size() > 1) row.push_back(show::fixed(lines.back().y.back()));
+    }
+    for (std::size_t s = 0; s < p.sites.size(); ++s) row.push_back(show::fixed(mean_at(way, 0, s, p.sites.size())));
+    const data::Interval i = data::resampled_mean_interval(areas, train, test);
+    const data::Comparison c = data::corrected_paired_t(of_masks, areas, train, test);
+    const auto span = [](double low, double high) { return show::fixed(low) + " to " + show::fixed(high); };
+    row.insert(row.end(),
+               {show::fixed(i.estimate), span(i.low, i.high), show::fixed(data::mean_interval(aucs).estimate)});
+    if (way != masks)
+      row.insert(row.end(), {show::fixed(c.difference), span(c.low, c.high), show::fixed(c.p_value, 4)});
+    table.row(row);
+  }
+  std::printf("%s\n", table.str(show::Style::of(stdout)).c_str());
+  if (p.rates.size() == 1) return;
+  std::filesystem::create_directories("runs");
+  show::save_plot("runs/missing_" + p.name + ".svg", lines,
+                  {.title = p.name, .x_label = "missing rate", .y_label = "accuracy"});
+}
+
+int main(int argc, char** argv) {
+  const Arguments arguments(argc, argv);
+  const char* root = std::getenv("WEFT_DATA");
+  const int splits = arguments.seeds_or(arguments.full ? 20 : 3);
+  const std::vector<Patients> all = everybody(root ? root : "", arguments.full, splits, arguments.seed);
+  if (all.empty())
+    return std::puts(
+               "skipped: set WEFT_DATA to a folder with rosmap/, heart_disease_4sites/ or "
+               "miniacc_missing_modalities/") < 0;
+  show::Progress progress(stderr, false);
+  for (const Patients& p : all) {
+    std::vector<Scores> runs;
+    const std::size_t times = p.sites.empty() ? 1 : arguments.full ? 5 : 1, total = times * p.splits.size();
+    for (std::size_t i = 0; i < total; ++i) {
+      progress.update(static_cast<std::int64_t>(i), static_cast<std::int64_t>(total), p.name);
+      runs.push_back(judged(p, p.splits[i % p.splits.size()], arguments.seed + i));
+    }
+    progress.finish();
+    report(p, runs);
+  }
 }

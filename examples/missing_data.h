@@ -1,4 +1,5 @@
 #pragma once
+#include <cmath>
 #include <filesystem>
 
 #include <weft/weft.h>

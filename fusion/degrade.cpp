@@ -208,8 +208,10 @@ data::Modalities conflict(const data::Modalities& batch, std::span<const std::in
   return out;
 }
 
-data::Modalities drop_modalities(const data::Modalities& batch, double probability, Generator& g) {
+data::Modalities drop_modalities(const data::Modalities& batch, double probability, Generator& g, int only) {
   batch.check();
+  if (only < -1 || only >= batch.count())
+    throw ShapeError(text("drop_modalities: modality ", only, " of ", batch.count()));
   if (!(probability >= 0 && probability <= 1))
     throw ConfigError(text("drop_modalities: probability is ", probability, "\n  help: choose one from 0 to 1"));
   data::Modalities out = batch;
@@ -219,7 +221,7 @@ data::Modalities drop_modalities(const data::Modalities& batch, double probabili
     const std::vector<int> here = present_in(batch, row);
     bool any = false;
     for (int m = 0; m < batch.count(); ++m) kept[m] = false;
-    for (const int m : here) any |= kept[m] = g.uniform() >= probability;
+    for (const int m : here) any |= kept[m] = (only >= 0 && m != only) || g.uniform() >= probability;
     if (!any && !here.empty())
       kept[here[static_cast<std::size_t>(g.below(static_cast<std::int64_t>(here.size())))]] = true;
   }

@@ -118,6 +118,13 @@ TEST_CASE("drop_modalities: as often as asked, but never a sample's last one") {
   CHECK(same(fusion::drop_modalities(in, 0, g).present, in.present));
   const data::Modalities most = fusion::drop_modalities(in, 1, g);
   CHECK(sum(most.present).item() == rows);
+  // Of one modality only: a gap in c, which half of the samples have, and in nothing else.
+  const data::Modalities one = fusion::drop_modalities(in, 0.5, g, 2);
+  CHECK(same(slice(one.present, 1, 0, 2), slice(in.present, 1, 0, 2)));
+  CHECK(sum(select(one.present, 1, 2)).item() / static_cast<double>(rows) == doctest::Approx(0.25).epsilon(0.12));
+  const data::Modalities alone = in.select(std::vector<std::string>{"a"});
+  CHECK(same(fusion::drop_modalities(alone, 1, g, 0).present, alone.present));
+  CHECK(message([&] { fusion::drop_modalities(in, 1, g, 3); }) == "drop_modalities: modality 3 of 3");
   const data::Modalities nobody = abc({{0, 0, 0}});
   CHECK(same(fusion::drop_modalities(nobody, 0.5, g).present, nobody.present));
 }
