@@ -101,6 +101,7 @@ inline std::vector<Patients> everybody(const std::string& root, bool full, int s
   if (there("rosmap")) all.push_back(rosmap(root + "/rosmap/", splits, seed));
   if (there("heart_disease_4sites")) all.push_back(heart(root + "/heart_disease_4sites/"));
   if (there("miniacc_missing_modalities")) all.push_back(miniacc(root + "/miniacc_missing_modalities/", splits, seed));
-  if (full && there("ham10000_8x8_tabular")) all.push_back(ham10000(root + "/ham10000_8x8_tabular/", splits, seed));
+  if (full && there("ham10000_8x8_tabular"))
+    all.push_back(ham10000(root + "/ham10000_8x8_tabular/", std::min(splits, 5), seed));
   return all;
 }

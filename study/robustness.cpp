@@ -258,6 +258,14 @@ Robustness measure_robustness(const Study& study, const Dataset& dataset, const 
 
 std::vector<Curves> summarize(const Robustness& run) {
   const auto train = static_cast<double>(run.train_rows), test = static_cast<double>(run.test_rows);
+  const std::string& metric = run.metrics.front();
+  const auto interval = [&](const std::vector<double>& values) {
+    data::Interval i = data::resampled_mean_interval(values, train, test, run.level);
+    // As in a comparison: Student's interval does not know that a rate ends at 1.
+    if (metric != "log_loss") i.high = std::min(i.high, 1.0);
+    i.low = std::max(i.low, metric == "matthews" || metric == "cohen_kappa" ? -1.0 : 0.0);
+    return i;
+  };
   std::vector<Curves> all;
   std::vector<std::vector<double>> areas;  // of the first metric, per curve and split
   const std::size_t per_split = run.courses.size() / static_cast<std::size_t>(run.splits);
@@ -271,8 +279,8 @@ std::vector<Curves> summarize(const Robustness& run) {
         metric_areas[k].push_back(area(levels, run.courses[i].scores[k]));
         for (std::size_t l = 0; k == 0 && l < levels.size(); ++l) at[l].push_back(run.courses[i].scores[0][l]);
       }
-    for (const auto& values : at) curve.at.push_back(data::resampled_mean_interval(values, train, test, run.level));
-    curve.area = data::resampled_mean_interval(metric_areas[0], train, test, run.level);
+    for (const auto& values : at) curve.at.push_back(interval(values));
+    curve.area = interval(metric_areas[0]);
     for (std::size_t k = 1; k < metric_areas.size(); ++k)
       curve.other_areas.push_back(data::mean_interval(metric_areas[k]).estimate);
     areas.push_back(metric_areas[0]);

@@ -26,7 +26,8 @@ std::vector<Part> parts_of(const std::vector<Curves>& curves) {
       {Disturbance::missing, false, "Any modality missing, never a row's last one", "chance of each to be missing", {}},
       {Disturbance::missing, true, "One modality missing", "share of rows that lack it", {}},
       {Disturbance::noise, true, "One modality noised", "deviation of the noise, in those of the features", {}},
-      {Disturbance::conflict, false, "One modality from another class", "share of rows", {}}};
+      {Disturbance::conflict, false, "Any one modality from another class", "share of rows", {}},
+      {Disturbance::conflict, true, "One modality from another class", "share of rows", {}}};
   for (Part& part : parts)
     for (const Curves& c : curves)
       if (c.kind == part.kind && c.modality.empty() != part.single) part.curves.push_back(&c);
