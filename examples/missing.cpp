@@ -28,10 +28,11 @@ void report(const Patients& p, const std::vector<Scores>& runs) {
   for (const double rate : p.rates)
     if (taken) head.push_back(show::fixed(100 * rate, 0) + " %");
   head.insert(head.end(), p.sites.begin(), p.sites.end());
-  head.insert(head.end(), {taken ? "area" : "all", "95 % interval", "ROC AUC", "masks minus it", "95 % interval", "p"});
+  head.insert(head.end(), {taken ? "area" : "all", "95 % interval", "masks minus it", "95 % interval", "p", "ROC AUC",
+                           "masks minus it", "95 % interval", "p"});
   show::TextTable table(head);
   std::vector<show::Line> lines;
-  Reals of_masks;
+  Reals of_masks[2];
   for (std::size_t way = 0; way < ways.size(); ++way) {
     // Of each split, or of each hospital over all goes: a go is no new hospital.
     Reals areas(p.splits.size()), aucs(areas.size());
@@ -40,7 +41,7 @@ void report(const Patients& p, const std::vector<Scores>& runs) {
       areas[i % areas.size()] += area(runs[i].accuracy[way]) / goes;
       aucs[i % areas.size()] += area(runs[i].auc[way]) / goes;
     }
-    if (way == masks) of_masks = areas;
+    if (way == masks) of_masks[0] = areas, of_masks[1] = aucs;
     const auto mean_of = [&](std::size_t rate, std::size_t first, std::size_t step) {
       Reals values;
       for (std::size_t i = first; i < runs.size(); i += step) values.push_back(runs[i].accuracy[way][rate]);
@@ -57,14 +58,19 @@ void report(const Patients& p, const std::vector<Scores>& runs) {
     const bool shared = p.sites.empty();
     const auto train = static_cast<double>(p.splits[0].train.size()),
                test = static_cast<double>(p.splits[0].test.size());
-    const data::Interval i = shared ? data::resampled_mean_interval(areas, train, test) : data::mean_interval(areas);
-    const data::Comparison c =
-        shared ? data::corrected_paired_t(of_masks, areas, train, test) : data::paired_t(of_masks, areas);
-    row.insert(row.end(),
-               {show::fixed(i.estimate), span(i.low, i.high), show::fixed(data::mean_interval(aucs).estimate)});
-    if (way != masks)
-      row.insert(row.end(), {show::fixed(c.difference), span(c.low, c.high), show::fixed(c.p_value, 4)});
-    row.resize(head.size());
+    for (const bool auc : {false, true}) {
+      const Reals& values = auc ? aucs : areas;
+      const data::Interval i =
+          shared ? data::resampled_mean_interval(values, train, test) : data::mean_interval(values);
+      const data::Comparison c =
+          shared ? data::corrected_paired_t(of_masks[auc], values, train, test) : data::paired_t(of_masks[auc], values);
+      row.push_back(show::fixed(i.estimate));
+      if (!auc) row.push_back(span(i.low, i.high));
+      if (way == masks)
+        row.insert(row.end(), 3, "");
+      else
+        row.insert(row.end(), {show::fixed(c.difference), span(c.low, c.high), show::fixed(c.p_value, 4)});
+    }
     table.row(row);
   }
   std::printf("%s\n", table.str(show::Style::of(stdout)).c_str());
