@@ -29,7 +29,7 @@ int main(int argc, char** argv) {
   }
   const Tensor x = cat(parts, 1);
   const Rows labels = to_vector<std::int64_t>(both("y"));
-  const int seeds = arguments.seeds_or(arguments.full ? 20 : 3);
+  const int seeds = std::max(2, arguments.seeds_or(arguments.full ? 20 : 3));  // an interval takes two
   Generator g{arguments.seed};
   const auto drawn = data::stratified_splits(labels, seeds, 0.3, g);
   data::Split given;

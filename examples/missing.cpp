@@ -83,7 +83,7 @@ void report(const Patients& p, const std::vector<Scores>& runs) {
 int main(int argc, char** argv) {
   const Arguments arguments(argc, argv);
   const char* root = std::getenv("WEFT_DATA");
-  const int splits = arguments.seeds_or(arguments.full ? 20 : 3);
+  const int splits = std::max(2, arguments.seeds_or(arguments.full ? 20 : 3));  // an interval takes two
   const std::vector<Patients> all = everybody(root ? root : "", arguments.full, splits, arguments.seed);
   if (all.empty())
     return std::puts("skipped: set WEFT_DATA to a folder with rosmap/ or others; see missing_data.h") < 0;

@@ -46,9 +46,9 @@ data::Modalities degrade_modality(const data::Modalities& batch, const Scales& s
 /// unless probability is in [0, 1].
 data::Modalities conflict(const data::Modalities& batch, std::span<const std::int64_t> labels, double probability,
                           Generator& generator, int m = -1);
-/// Training recipe: takes each present modality of each sample (m, or for m = -1 all) away with `probability`, but never
-/// a sample's last one (when all would go, one of them, chosen evenly, stays). Throws ConfigError unless probability is
-/// in [0, 1], ShapeError when there is no modality m.
+/// Training recipe: takes each present modality of each sample (m, or for m = -1 all) away with `probability`, but
+/// never a sample's last one (when all would go, one of them, chosen evenly, stays). Throws ConfigError unless
+/// probability is in [0, 1], ShapeError when there is no modality m.
 data::Modalities drop_modalities(const data::Modalities& batch, double probability, Generator& generator, int m = -1);
 
 }  // namespace weft::fusion
