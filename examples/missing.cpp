@@ -9,7 +9,8 @@
 //               modality counts as much less as it is unsure
 //   unprepared  zeros, too, but nothing was missing while it learned
 //   missing [--full] [--seeds SPLITS] [--seed FIRST] [--threads N]
-// The default takes three splits; --full twenty, and ham10000 as well (five). Draws runs/missing_*.svg.
+// The default takes three splits; --full twenty, ham10000 as well (five), and a second fusion. Draws
+// runs/missing_*.svg.
 #include "arguments.h"
 #include "missing_models.h"
 
@@ -22,9 +23,9 @@ double area(const Reals& y) {
 
 std::string span(double low, double high) { return show::fixed(low) + " to " + show::fixed(high); }
 
-void report(const Patients& p, const std::vector<Scores>& runs) {
+void report(const Patients& p, const std::string& fusion, const std::vector<Scores>& runs) {
   const bool taken = p.rates.size() > 1;  // evidence was taken away
-  std::vector<std::string> head = {p.name + ", accuracy"};
+  std::vector<std::string> head = {p.name + ", " + fusion + ", accuracy"};
   for (const double rate : p.rates)
     if (taken) head.push_back(show::fixed(100 * rate, 0) + " %");
   head.insert(head.end(), p.sites.begin(), p.sites.end());
@@ -76,8 +77,9 @@ void report(const Patients& p, const std::vector<Scores>& runs) {
   std::printf("%s\n", table.str(show::Style::of(stdout)).c_str());
   if (!taken) return;
   std::filesystem::create_directories("runs");
-  show::save_plot("runs/missing_" + p.name + ".svg", lines,
-                  {.title = p.name, .x_label = "chance that a modality is missing", .y_label = "accuracy"});
+  show::save_plot(
+      "runs/missing_" + p.name + "_" + fusion + ".svg", lines,
+      {.title = p.name + ", " + fusion, .x_label = "chance that a modality is missing", .y_label = "accuracy"});
 }
 
 int main(int argc, char** argv) {
@@ -88,15 +90,17 @@ int main(int argc, char** argv) {
   if (all.empty())
     return std::puts("skipped: set WEFT_DATA to a folder with rosmap/ or others; see missing_data.h") < 0;
   show::Progress progress(stderr, false);
-  for (const Patients& p : all) {
-    std::vector<Scores> runs;
-    // Each hospital is a test once; what differs between two goes is the networks' beginning alone.
-    const std::size_t goes = p.sites.empty() || !arguments.full ? 1 : 5, total = goes * p.splits.size();
-    for (std::size_t i = 0; i < total; ++i) {
-      progress.update(static_cast<std::int64_t>(i), static_cast<std::int64_t>(total), p.name);
-      runs.push_back(judged(p, p.splits[i % p.splits.size()], arguments.seed + i));
+  for (const Patients& p : all)
+    for (const std::string fusion : {"gate", "dynamics"}) {
+      if (fusion != "gate" && !arguments.full) continue;
+      std::vector<Scores> runs;
+      // Each hospital is a test once; what differs between two goes is the networks' beginning alone.
+      const std::size_t goes = p.sites.empty() || !arguments.full ? 1 : 5, total = goes * p.splits.size();
+      for (std::size_t i = 0; i < total; ++i) {
+        progress.update(static_cast<std::int64_t>(i), static_cast<std::int64_t>(total), p.name);
+        runs.push_back(judged(p, p.splits[i % p.splits.size()], fusion, arguments.seed + i));
+      }
+      progress.finish();
+      report(p, fusion, runs);
     }
-    progress.finish();
-    report(p, runs);
-  }
 }

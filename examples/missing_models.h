@@ -32,11 +32,11 @@ inline fusion::Completion completing(const data::Modalities& x, const Tensor& y,
   return net;
 }
 
-inline fusion::Classifier trained(const Patients& p, const data::Modalities& x, const Tensor& y, const Fill& fill,
-                                  double dropped, std::uint64_t seed) {
+inline fusion::Classifier trained(const Patients& p, const data::Modalities& x, const Tensor& y,
+                                  const std::string& fusion, const Fill& fill, double dropped, std::uint64_t seed) {
   manual_seed(seed);
-  fusion::ClassifierOptions options{.names = p.kinds, .fusion = "gate", .classes = p.classes, .dropout = 0.3};
-  options.method.quality_weight = 1;  // of a quality there is: completed evidence has one
+  fusion::ClassifierOptions options{.names = p.kinds, .fusion = fusion, .classes = p.classes, .dropout = 0.3};
+  options.method.quality_weight = 1;  // in gate completed evidence counts by its quality
   for (const Tensor& f : x.features)
     options.encoders.push_back({"mlp", {.in_features = f.size(1), .hidden = {32}, .dropout = 0.4}});
   fusion::Classifier net(options);
@@ -58,7 +58,7 @@ inline fusion::Classifier trained(const Patients& p, const data::Modalities& x, 
 struct Scores {
   std::array<Reals, 5> accuracy, auc;
 };
-inline Scores judged(const Patients& p, const data::Split& split, std::uint64_t seed) {
+inline Scores judged(const Patients& p, const data::Split& split, const std::string& fusion, std::uint64_t seed) {
   data::Modalities all{
       p.kinds, {}, empty({p.tables[0].rows(), static_cast<std::int64_t>(p.kinds.size())}, DType::boolean)};
   std::vector<Tensor> zero, present;  // what 0 is after standardisation
@@ -86,7 +86,7 @@ inline Scores judged(const Patients& p, const data::Split& split, std::uint64_t 
       [&](const data::Modalities& x) { return fusion::filled_with(x, zero); }};
   Scores scores;
   for (std::size_t way = 0; way < ways.size(); ++way) {
-    const fusion::Classifier judge = trained(p, train, y, fills[way], way == unprepared ? 0 : 0.3, seed);
+    const fusion::Classifier judge = trained(p, train, y, fusion, fills[way], way == unprepared ? 0 : 0.3, seed);
     for (const double rate : p.rates) {
       Generator gaps{seed, 1 << 22};  // the same gaps for all ways
       const NoGrad off;
