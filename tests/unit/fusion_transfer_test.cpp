@@ -2,6 +2,7 @@
 
 #include <weft/autograd/grad.h>
 #include <weft/autograd/testing.h>
+#include <weft/fusion/degrade.h>
 #include <weft/fusion/distill.h>
 #include <weft/fusion/prototypes.h>
 #include <weft/layers/testing.h>
@@ -212,4 +213,44 @@ TEST_CASE("prototypes: frozen encoders tell classes apart that they were not tra
   const fusion::Classifier decides({.names = {"x"}, .encoders = {{"linear", {.in_features = 8}}}, .fusion = "late"});
   CHECK(message([&] { fusion::embed(decides, rows); }) ==
         "embed: \"late\" fuses decisions and has no features\n  help: choose a fusion of features, such as gate");
+}
+
+TEST_CASE("attention under incomplete input: modalities dropped while training pay off where they are missing later") {
+  for (const std::string method : {"cross", "query", "transformer"}) {
+    CAPTURE(method);
+    double plainly = 0, with_gaps = 0;
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+      manual_seed(seed);
+      // The first tells the class plainly, so that who always has it need not listen to the others.
+      const auto draw = [](std::int64_t n) {
+        const Tensor y = randint(0, 2, {n}), sign = unsqueeze(to(y, DType::float32) * 2.0 - 1.0, 1);
+        return std::pair(data::Modalities::complete(
+                             {"plain", "faint", "fainter"},
+                             {sign * 3.0 + randn({n, 2}), sign * 0.7 + randn({n, 4}), sign * 0.6 + randn({n, 4})}),
+                         y);
+      };
+      const auto train_rows = draw(300), test_rows = draw(600);
+      data::Modalities poor = test_rows.first;
+      poor.present = expand(mask({{0, 1, 1}}), {600, 3});
+      for (const double dropped : {0.0, 0.5}) {
+        manual_seed(seed);
+        fusion::ClassifierOptions options{.names = train_rows.first.names, .encoders = {}, .fusion = method};
+        options.method.width = 8;
+        for (const Tensor& f : train_rows.first.features)
+          options.encoders.push_back({"mlp", {.in_features = f.size(1), .hidden = {16}}});
+        fusion::Classifier net(options);
+        optim::Adam optimizer(parameters(net), {.lr = 1e-2});
+        Generator g{seed};
+        for (int step = 0; step < 60; ++step) {
+          net.loss(net(fusion::drop_modalities(train_rows.first, dropped, g)), train_rows.second).backward();
+          optimizer.step();
+          optimizer.zero_grad();
+        }
+        eval(net);
+        (dropped > 0 ? with_gaps : plainly) += accuracy(net, poor, test_rows.second) / 3;
+      }
+    }
+    CHECK(with_gaps > plainly + 0.02);
+    CHECK(with_gaps > 0.9);
+  }
 }
