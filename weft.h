@@ -33,7 +33,10 @@
 #include <weft/data/wordpiece.h>
 #include <weft/data/words.h>
 #include <weft/fusion/classifier.h>
+#include <weft/fusion/completion.h>
 #include <weft/fusion/degrade.h>
+#include <weft/fusion/distill.h>
+#include <weft/fusion/prototypes.h>
 #include <weft/fusion/uncertainty.h>
 #include <weft/layers/attention.h>
 #include <weft/layers/basic.h>

@@ -5,6 +5,9 @@
 
 namespace weft::fusion {
 
+/// A modality of no quality at all still weighs something where it is alone.
+constexpr double least_quality = 1e-6;
+
 Tensor ConfidenceGates::Gate::operator()(const Tensor& x) const { return score(dropout(relu(hidden(x)))); }  // (B, 1)
 
 ConfidenceGates::ConfidenceGates(const Options& o)
@@ -13,7 +16,10 @@ ConfidenceGates::ConfidenceGates(const Options& o)
       theta(zeros({static_cast<std::int64_t>(o.names.size())}, o.dtype).set_requires_grad()),
       temperature(checked_temperature("gate", o)),
       auxiliary_weight(o.auxiliary_weight),
-      confidence_weight(o.confidence_weight) {
+      confidence_weight(o.confidence_weight),
+      quality_weight(o.quality_weight) {
+  if (!(quality_weight >= 0))
+    throw ConfigError(text("gate: quality_weight is ", quality_weight, "\n  help: choose 0 or more"));
   at_least("gate", "classes", o.classes, 2);
   at_least("gate", "hidden", o.hidden, 1);
   for (const std::int64_t width : o.widths) {
@@ -33,8 +39,12 @@ Fused ConfidenceGates::operator()(const data::Modalities& encoded) const {
     scores.push_back(gates[m](rows_or(encoded.features[m], who)));  // (B, 1)
     fused.logits.push_back(rows_or(heads[m](projected[m]), who));   // (B, C)
   }
-  const Tensor score = cat(scores, 1);  // (B, M)
+  Tensor score = cat(scores, 1);  // (B, M)
   fused.confidence = rows_or(sigmoid(score), encoded.present);
+  if (quality_weight > 0 && encoded.quality.defined()) {
+    const Tensor quality = checked_quality("gate", encoded, score.dtype());
+    score = score + log(clamp(quality, least_quality, 1)) * quality_weight;
+  }
   // exp(score) are the odds c / (1 - c) of the confidence c.
   fused.weights = weigh(theta + score, encoded.present, temperature);
   fused.features = weighted_sum(projected, fused.weights);  // (B, D)

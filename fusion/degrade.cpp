@@ -177,8 +177,41 @@ data::Modalities degrade_modality(const data::Modalities& batch, const Scales& s
   return out;
 }
 
-data::Modalities drop_modalities(const data::Modalities& batch, double probability, Generator& g) {
+data::Modalities conflict(const data::Modalities& batch, std::span<const std::int64_t> labels, double probability,
+                          Generator& g, int m) {
   batch.check();
+  if (static_cast<std::int64_t>(labels.size()) != batch.batch() || m < -1 || m >= batch.count())
+    throw ShapeError(text("conflict: ", labels.size(), " labels and modality ", m, " for ", batch.batch(),
+                          " samples of ", batch.count(), " modalities"));
+  if (!(probability >= 0 && probability <= 1))
+    throw ConfigError(text("conflict: probability is ", probability, "\n  help: choose one from 0 to 1"));
+  std::vector<std::vector<std::int64_t>> have, from(batch.features.size());  // from[m][row]: whose it becomes
+  for (int k = 0; k < batch.count(); ++k) {
+    have.push_back(batch.present_rows(k));
+    for (std::int64_t row = 0; row < batch.batch(); ++row) from[static_cast<std::size_t>(k)].push_back(row);
+  }
+  for (std::int64_t row = 0; row < batch.batch(); ++row) {
+    if (g.uniform() >= probability) continue;
+    const std::vector<int> here = present_in(batch, row);
+    if (here.empty() || (m >= 0 && !batch.has(row, m))) continue;
+    const auto k = static_cast<std::size_t>(
+        m >= 0 ? m : here[static_cast<std::size_t>(g.below(static_cast<std::int64_t>(here.size())))]);
+    std::vector<std::int64_t> others;
+    for (const std::int64_t i : have[k])
+      if (labels[static_cast<std::size_t>(i)] != labels[static_cast<std::size_t>(row)]) others.push_back(i);
+    if (others.empty()) continue;
+    from[k][static_cast<std::size_t>(row)] =
+        others[static_cast<std::size_t>(g.below(static_cast<std::int64_t>(others.size())))];
+  }
+  data::Modalities out = batch;
+  for (std::size_t k = 0; k < from.size(); ++k) out.features[k] = data::take_rows(batch.features[k], from[k]);
+  return out;
+}
+
+data::Modalities drop_modalities(const data::Modalities& batch, double probability, Generator& g, int only) {
+  batch.check();
+  if (only < -1 || only >= batch.count())
+    throw ShapeError(text("drop_modalities: modality ", only, " of ", batch.count()));
   if (!(probability >= 0 && probability <= 1))
     throw ConfigError(text("drop_modalities: probability is ", probability, "\n  help: choose one from 0 to 1"));
   data::Modalities out = batch;
@@ -188,7 +221,7 @@ data::Modalities drop_modalities(const data::Modalities& batch, double probabili
     const std::vector<int> here = present_in(batch, row);
     bool any = false;
     for (int m = 0; m < batch.count(); ++m) kept[m] = false;
-    for (const int m : here) any |= kept[m] = g.uniform() >= probability;
+    for (const int m : here) any |= kept[m] = (only >= 0 && m != only) || g.uniform() >= probability;
     if (!any && !here.empty())
       kept[here[static_cast<std::size_t>(g.below(static_cast<std::int64_t>(here.size())))]] = true;
   }

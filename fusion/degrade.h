@@ -1,4 +1,5 @@
 #pragma once
+#include <span>
 #include <vector>
 
 #include <weft/data/modalities.h>
@@ -39,8 +40,15 @@ data::Modalities degrade(const data::Modalities& batch, const Scales& scales, co
 /// ShapeError when there is no modality m.
 data::Modalities degrade_modality(const data::Modalities& batch, const Scales& scales, int m, Damage damage,
                                   double strength, Generator& generator);
-/// Training recipe: takes each present modality of each sample away with `probability`, but never a sample's last
-/// one (when all would go, one of them, chosen evenly, stays). Throws ConfigError unless probability is in [0, 1].
-data::Modalities drop_modalities(const data::Modalities& batch, double probability, Generator& generator);
+/// Evidence that disagrees: each sample with `probability` has one of its present modalities (m, or for m = -1 one
+/// chosen evenly) exchanged for that of a sample of another class, labels (B,), drawn evenly among those that have it;
+/// where there is none it stays. Throws ShapeError when there is no modality m or labels differ in number, ConfigError
+/// unless probability is in [0, 1].
+data::Modalities conflict(const data::Modalities& batch, std::span<const std::int64_t> labels, double probability,
+                          Generator& generator, int m = -1);
+/// Training recipe: takes each present modality of each sample (m, or for m = -1 all) away with `probability`, but
+/// never a sample's last one (when all would go, one of them, chosen evenly, stays). Throws ConfigError unless
+/// probability is in [0, 1], ShapeError when there is no modality m.
+data::Modalities drop_modalities(const data::Modalities& batch, double probability, Generator& generator, int m = -1);
 
 }  // namespace weft::fusion

@@ -78,6 +78,15 @@ Tensor shares(const Tensor& values, const Tensor& present) {
   return where(some, kept / where(some, total, ones({}, total.dtype())), even_weights(present, values.dtype()));
 }
 
+Tensor checked_quality(const char* method, const data::Modalities& encoded, DType dtype) {
+  // A missing one's quality is a filler like its features.
+  Tensor quality = rows_or(to(encoded.quality, dtype), encoded.present);
+  if (all(logical_and(ge(quality, 0), le(quality, 1))).item() == 0)
+    throw ConfigError(
+        text(method, ": a quality of the data is not in [0, 1]\n  help: bring it to a scale from 0 to 1"));
+  return quality;
+}
+
 Fused begin(const Tensor& present) {
   Fused fused;
   fused.present = present;

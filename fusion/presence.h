@@ -42,6 +42,9 @@ Tensor weigh(const Tensor& scores, const Tensor& present, double temperature);
 /// Numbers (B, M) from 0 up -> weights (B, M): each divided by the sum over the modalities present; even ones where
 /// that sum is 0.
 Tensor shares(const Tensor& values, const Tensor& present);
+/// Modalities::quality as `dtype`, 0 where a modality is missing: (B, M). Throws ConfigError, beginning with the
+/// method's name, for one outside [0, 1] of something that is present.
+Tensor checked_quality(const char* method, const data::Modalities& encoded, DType dtype);
 /// A Fused with only the mask and its flag filled in.
 Fused begin(const Tensor& present);
 

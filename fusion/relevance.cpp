@@ -21,14 +21,6 @@ Tensor checked_relevance(const Options& o) {
   return to(from(o.relevance), o.dtype);
 }
 
-Tensor checked_quality(const data::Modalities& encoded, DType dtype) {
-  // A missing one's quality is a filler like its features.
-  Tensor quality = rows_or(to(encoded.quality, dtype), encoded.present);
-  if (all(logical_and(ge(quality, 0), le(quality, 1))).item() == 0)
-    throw ConfigError("relevance: a quality of the data is not in [0, 1]\n  help: bring it to a scale from 0 to 1");
-  return quality;
-}
-
 }  // namespace
 
 Relevance::Relevance(const Options& o)
@@ -55,7 +47,7 @@ Fused Relevance::operator()(const data::Modalities& encoded) const {
   Fused fused = begin(encoded.present);
   const std::vector<Tensor> projected = project(projections, encoded);
   if (encoded.quality.defined()) {
-    fused.confidence = checked_quality(encoded, projected.front().dtype());
+    fused.confidence = checked_quality("relevance", encoded, projected.front().dtype());
   } else {
     std::vector<Tensor> scores;
     for (std::size_t m = 0; m < gates.size(); ++m) {

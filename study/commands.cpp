@@ -23,15 +23,6 @@
 namespace weft::study {
 using namespace show;
 
-namespace {
-
-using Json = nlohmann::ordered_json;
-
-constexpr const char* compare_checkpoint = "compare.weft-checkpoint";
-constexpr const char* train_checkpoint = "train.weft-checkpoint";
-constexpr const char* model_file = "model.json";
-constexpr const char* network_file = "network.safetensors";
-
 void print(const std::string& s) {
   errno = 0;
   if (std::fwrite(s.data(), 1, s.size(), stdout) != s.size() || std::fflush(stdout) != 0)
@@ -42,11 +33,19 @@ std::string folder_of(const CommandOptions& options, const Study& study) {
   return options.out.empty() ? "runs/" + study.name : options.out;
 }
 
-/// Results are the same for any number of threads and jobs; `jobs` splits at a time leave one thread to each.
 void set_threads(int jobs) {
   deterministic(true);
   if (jobs > 1) set_num_threads(1);
 }
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* compare_checkpoint = "compare.weft-checkpoint";
+constexpr const char* train_checkpoint = "train.weft-checkpoint";
+constexpr const char* model_file = "model.json";
+constexpr const char* network_file = "network.safetensors";
 
 data::Predictions predictions_of(const Dataset& dataset, std::span<const std::int64_t> rows, const Outcome& outcome) {
   data::Predictions p;

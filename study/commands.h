@@ -2,6 +2,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
+
+#include <weft/study/config.h>
 
 /// What the `weft` command does, without its command line. All throw weft::Error and print results to stdout.
 namespace weft::study {
@@ -12,7 +15,9 @@ struct CommandOptions {
   std::string out;    ///< folder of results; predict: a CSV file; empty: runs/<study>, predict: stdout
   std::optional<std::uint64_t> seed;
   std::optional<std::int64_t> splits;
-  int jobs = 0;  ///< 0: one per core
+  int jobs = 0;                      ///< 0: one per core
+  std::vector<std::string> fusions;  ///< robustness; empty: the study's, and "concat"
+  bool train_missing = false;        ///< robustness
   bool json = false;
   bool resume = false;
   bool quiet = false;
@@ -27,5 +32,14 @@ void run_train(const CommandOptions& options);
 void run_evaluate(const CommandOptions& options);
 /// Class probabilities, and weights per modality, for the rows of a CSV.
 void run_predict(const CommandOptions& options);
+
+// ---- what the commands of other files share
+
+/// Writes to the standard output. Throws FileError when that fails.
+void print(const std::string& s);
+/// Where results of a study go.
+std::string folder_of(const CommandOptions& options, const Study& study);
+/// Results are the same for any number of threads and jobs; `jobs` splits at a time leave one thread to each.
+void set_threads(int jobs);
 
 }  // namespace weft::study

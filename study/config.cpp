@@ -261,6 +261,7 @@ FusionConfig read_fusion(Section s) {
   c.confidence_share = s.number("confidence_share", c.confidence_share, 0, 1);
   c.auxiliary_weight = s.number("auxiliary_weight", c.auxiliary_weight, 1e-6, 1e6);
   c.confidence_weight = s.number("confidence_weight", c.confidence_weight, 0, 1e6);
+  c.quality_weight = s.number("quality_weight", c.quality_weight, 0, 1e6);
   c.sparsity_weight = s.number("sparsity_weight", c.sparsity_weight, 0, 1e6);
   c.ranking_weight = s.number("ranking_weight", c.ranking_weight, 0, 1e6);
   c.annealing = s.number("annealing", c.annealing, 0, 1);

@@ -73,6 +73,7 @@ struct FusionConfig {
   double confidence_share = 0.6;   ///< of the weights of `relevance`
   double auxiliary_weight = 1;     ///< of each modality's own loss, where a fusion has one
   double confidence_weight = 0.3;  ///< of a wrong confidence
+  double quality_weight = 1;       ///< power of the quality of completed modalities in the weights of `gate`
   double sparsity_weight = 1;      ///< of the L1 norm of the gates of `dynamics`
   double ranking_weight = 0.1;     ///< of wrongly ordered confidences of `energy`
   double annealing = 0.1;          ///< share of the training until the penalty of `evidential` is full

@@ -14,7 +14,9 @@
 #include <weft/show/terminal.h>
 #include <weft/study/commands.h>
 #include <weft/study/config.h>
+#include <weft/study/impute.h>
 #include <weft/study/interrupt.h>
+#include <weft/study/robustness.h>
 #include <weft/study/version.h>
 #include <weft/tensor/names.h>
 
@@ -81,6 +83,8 @@ constexpr const char* examples =
     "  weft train studies/alzheimer.toml         train the study's own fusion, kept in runs/alzheimer\n"
     "  weft evaluate runs/alzheimer              judge it again on its test rows\n"
     "  weft predict runs/alzheimer new.csv       probabilities and weights for new rows\n"
+    "  weft impute runs/alzheimer new.csv        new rows with their gaps filled in, and how sure that is\n"
+    "  weft robustness studies/alzheimer.toml    what noise, missing and conflicting modalities do\n"
     "\n"
     "docs/first-study.md leads from a CSV to a comparison; docs/studies.md lists what a study file may say.\n"
     "Exit status: 0 done, 2 something in the input is wrong, 130 interrupted (go on with --resume).\n";
@@ -131,6 +135,26 @@ int main(int argc, char** argv) {
   predict->add_option("-o,--out", options.out, "a CSV file (stdout)");
   predict->callback([&] { run = weft::study::run_predict; });
 
+  CLI::App* impute = app.add_subcommand("impute", "fill the gaps of a CSV's rows, and say how sure that is");
+  impute->add_option("model", options.study, "a study file, or the folder that weft train wrote")->required();
+  impute->add_option("rows", options.rows, "a CSV with the study's columns")->required();
+  impute->add_option("-o,--out", options.out, "a CSV file (stdout)");
+  impute->add_option("--seed", options.seed, "instead of the study's")->check(whole);
+  impute->add_flag("--skip-missing", skip_missing, "end with status 0 when the study's data are not here");
+  impute->callback([&] { run = weft::study::run_impute; });
+
+  CLI::App* robustness = app.add_subcommand("robustness", "what noise, missing and conflicting modalities do");
+  robustness->add_option("study", options.study, "a study file, see docs/studies.md")->required();
+  robustness->add_option("-o,--out", options.out, "folder for the results (runs/<study>)");
+  robustness->add_option("--fusions", options.fusions, "which ones (the study's, and concat)")->delimiter(',');
+  robustness->add_option("--splits", options.splits, "instead of the study's")->check(CLI::Range(2, 100000));
+  robustness->add_option("--seed", options.seed, "instead of the study's")->check(whole);
+  robustness->add_option("-j,--jobs", options.jobs, "splits at a time (one per core)")->check(CLI::Range(1, 4096));
+  robustness->add_flag("--train-missing", options.train_missing, "training rows lack as much as test rows do");
+  robustness->add_flag("--skip-missing", skip_missing, "end with status 0 when the study's data are not here");
+  common(robustness, options);
+  robustness->callback([&] { run = weft::study::run_robustness; });
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -145,7 +169,8 @@ int main(int argc, char** argv) {
     std::printf("skipped: %s: %s\n", std::filesystem::path(options.study).stem().c_str(), e.reason.c_str());
     return 0;
   } catch (const weft::study::Interrupted&) {
-    std::fputs("\ninterrupted; weft goes on from here with --resume\n", stderr);
+    const bool resumes = run == weft::study::run_train || run == weft::study::run_compare;
+    std::fputs(resumes ? "\ninterrupted; weft goes on from here with --resume\n" : "\ninterrupted\n", stderr);
     return interrupted;
   } catch (const weft::Error& e) {
     return complain(e.what(), user_error);

@@ -174,6 +174,7 @@ class Network final : public Method {
     o.method.confidence_share = study.fusion.confidence_share;
     o.method.auxiliary_weight = study.fusion.auxiliary_weight;
     o.method.confidence_weight = study.fusion.confidence_weight;
+    o.method.quality_weight = study.fusion.quality_weight;
     o.method.sparsity_weight = study.fusion.sparsity_weight;
     o.method.ranking_weight = study.fusion.ranking_weight;
     o.method.annealing = study.fusion.annealing;

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
@@ -230,6 +231,55 @@ class Command(unittest.TestCase):
         self.assertEqual(a, b)
         self.assertEqual(a.encode(), self.read('model', 'training.json'))
         self.assertNotEqual(json.loads(a)['test'], json.loads(self.train('--json', '--seed', '7').stdout)['test'])
+
+    def test_impute(self):
+        lines = table().splitlines()
+        self.write('new.csv', '\n'.join(['id,' + lines[0], 'p1,,4,50,0', 'p2,5,,,1', 'p3,,,30,']) + '\n')
+        done = self.weft('impute', 'small.toml', 'new.csv')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = [line.split(',') for line in done.stdout.splitlines()]
+        self.assertEqual(rows[0], ['id', 'blood_a', 'sd of blood_a', 'blood_b', 'sd of blood_b', 'age', 'sd of age', 'sick'])
+        self.assertEqual([row[0] for row in rows[1:]], ['p1', 'p2', 'p3'])
+        self.assertEqual((rows[1][3], rows[1][4], rows[2][1], rows[2][2]), ('4', '0', '5', '0'))
+        self.assertTrue(all(value for row in rows[1:] for value in row[:7]))
+        self.assertGreater(float(rows[3][2]), 0)
+        # A kept model's training rows, and the same again to the bit.
+        self.train()
+        self.assertEqual(self.weft('impute', 'model', 'new.csv', '--out', 'filled.csv').returncode, 0)
+        again = self.weft('impute', 'model', 'new.csv')
+        self.assertEqual(again.stdout.encode(), self.read('filled.csv'))
+        self.fails(self.weft('impute', '.', 'new.csv'), 'impute: there is no model in .',
+                   'help: give a study file, or a folder that weft train wrote')
+        self.fails(self.weft('impute', 'small.toml', 'nowhere.csv'), 'csv: cannot open nowhere.csv')
+        self.write('small.csv', table(80))
+        self.fails(self.weft('impute', 'model', 'new.csv'), 'impute: the data of', 'have changed since model was trained')
+        self.write(os.path.join('model', 'model.json'), '{}')
+        self.fails(self.weft('impute', 'model', 'new.csv'), 'model.json is damaged')
+
+    def test_impute_needs_a_table(self):
+        self.write('arrays.toml', '[study]\nname = "arrays"\ntarget = ["y.npy"]\n[data]\nfolder = "."\n[[modality]]\nname = "x"\n'
+                   'file = "x.npy"\n')
+        header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (4,), }".ljust(117) + b'\n'
+        array = b'\x93NUMPY\x01\x00' + len(header).to_bytes(2, 'little') + header + struct.pack('<4d', 0, 1, 0, 1)
+        self.write('x.npy', array)
+        self.write('y.npy', array)
+        self.fails(self.weft('impute', 'arrays.toml', 'small.csv'), 'arrays.toml reads NPY files; rows of a CSV do not fit it')
+
+    def test_robustness(self):
+        words = ['robustness', 'small.toml', '--out', 'out', '--splits', '2']
+        done = self.weft(*words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn('gate, completion', done.stdout)
+        self.assertIn('report: out/robustness.html', done.stdout)
+        self.assertEqual(sorted(os.listdir(self.path('out'))),
+                         ['robustness.csv', 'robustness.html', 'robustness.json', 'robustness_conflict.svg',
+                          'robustness_conflict_of_one.svg', 'robustness_missing.svg', 'robustness_missing_of_one.svg',
+                          'robustness_noise_of_one.svg'])
+        again = self.weft(*words, '--json', '--quiet', '--jobs', '2')
+        self.assertEqual(again.stdout.encode(), self.read('out', 'robustness.json'))
+        shutil.rmtree(self.path('out'))
+        self.fails(self.weft(*words, '--fusions', 'gate,concta'),
+                   'robustness: there is no fusion "concta"; the closest name is "concat"')
 
     def test_train_evaluate_predict_agree(self):
         self.write('small.csv', table().replace('\n3,', '\n,').replace('\n5,5,', '\n,,'))

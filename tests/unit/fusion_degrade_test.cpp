@@ -118,6 +118,13 @@ TEST_CASE("drop_modalities: as often as asked, but never a sample's last one") {
   CHECK(same(fusion::drop_modalities(in, 0, g).present, in.present));
   const data::Modalities most = fusion::drop_modalities(in, 1, g);
   CHECK(sum(most.present).item() == rows);
+  // Of one modality only: a gap in c, which half of the samples have, and in nothing else.
+  const data::Modalities one = fusion::drop_modalities(in, 0.5, g, 2);
+  CHECK(same(slice(one.present, 1, 0, 2), slice(in.present, 1, 0, 2)));
+  CHECK(sum(select(one.present, 1, 2)).item() / static_cast<double>(rows) == doctest::Approx(0.25).epsilon(0.12));
+  const data::Modalities alone = in.select(std::vector<std::string>{"a"});
+  CHECK(same(fusion::drop_modalities(alone, 1, g, 0).present, alone.present));
+  CHECK(message([&] { fusion::drop_modalities(in, 1, g, 3); }) == "drop_modalities: modality 3 of 3");
   const data::Modalities nobody = abc({{0, 0, 0}});
   CHECK(same(fusion::drop_modalities(nobody, 0.5, g).present, nobody.present));
 }
@@ -144,4 +151,31 @@ TEST_CASE("degrade: what makes no sense is refused") {
   whole.features[1] = zeros({5, 2}, DType::int64);
   CHECK(message([&] { fusion::measure(whole); }) ==
         "degrade: \"b\" is int64\n  help: degrade what is float32 or float64, such as encoded features");
+}
+
+TEST_CASE("conflict: one present modality of another class, the others as they were") {
+  const data::Modalities in = many();
+  std::vector<std::int64_t> labels;
+  for (std::int64_t i = 0; i < rows; ++i) labels.push_back(i % 3);
+  Generator g{5};
+  const data::Modalities out = fusion::conflict(in, labels, 0.6, g);
+  CHECK(same(in.present, out.present));
+  const std::vector<int> n = changed(in, out);
+  CHECK(n[0] / static_cast<double>(rows) == doctest::Approx(0.25).epsilon(0.12));
+  CHECK(n[2] / static_cast<double>(rows) == doctest::Approx(0.1).epsilon(0.2));
+  const std::vector<double> before = numbers(in.features[2]), after = numbers(out.features[2]);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(rows); ++i) {
+    if (i % 2 == 1 || after[4 * i] == before[4 * i]) continue;
+    const auto from = std::find(before.begin(), before.end(), after[4 * i]) - before.begin();
+    CHECK(labels[static_cast<std::size_t>(from / 4)] != labels[i]);
+  }
+  CHECK(changed(in, fusion::conflict(in, labels, 1, g, 2)) == std::vector<int>{0, 0, rows / 2});
+  CHECK(changed(in, fusion::conflict(in, labels, 0, g)) == std::vector<int>{0, 0, 0});
+  // Where all are of one class there is nobody to take from.
+  const std::vector<std::int64_t> one(static_cast<std::size_t>(rows), 0);
+  CHECK(changed(in, fusion::conflict(in, one, 1, g)) == std::vector<int>{0, 0, 0});
+  CHECK(message([&] { fusion::conflict(in, labels, 2, g); }) ==
+        "conflict: probability is 2\n  help: choose one from 0 to 1");
+  CHECK(message([&] { fusion::conflict(in, labels, 1, g, 3); }) ==
+        "conflict: 2000 labels and modality 3 for 2000 samples of 3 modalities");
 }
