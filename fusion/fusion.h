@@ -50,6 +50,7 @@ struct Options {
   double temperature = 1;              ///< of the softmax over modalities: larger is more even
   double auxiliary_weight = 1;         ///< factor of auxiliary_loss()
   double confidence_weight = 0.3;      ///< "gate": how much a wrong confidence counts in it
+  bool context = false;                ///< "gate": judge each modality in the light of all others
   std::vector<double> weights{};       ///< "static": one per modality, above 0; empty: equal ones
   std::string modality{};              ///< "single": which one; empty: the first
   std::int64_t layers = 2;             ///< "gated": gates one after the other; "transformer": its layers
