@@ -57,7 +57,8 @@ Picture blurred(const Picture& x, double deviation) {
         for (int k = -reach; k <= reach; ++k) {
           const std::int64_t j = i + k;
           if (j >= 0 && j < canvas)
-            sum += kernel[static_cast<std::size_t>(k + reach)] * from[static_cast<std::size_t>(line * across + j * step)];
+            sum +=
+                kernel[static_cast<std::size_t>(k + reach)] * from[static_cast<std::size_t>(line * across + j * step)];
         }
         to[static_cast<std::size_t>(line * across + i * step)] = sum / total;
       }
@@ -70,7 +71,8 @@ Picture blurred(const Picture& x, double deviation) {
 /// All pictures without noise.
 struct Nodules {
   std::array<std::array<Picture, levels>, 2> on_canvas;  ///< [finding][level]
-  std::array<std::array<std::array<double, 2 * jitter + 1>, 2 * jitter + 1>, levels> separation{};  ///< [level][down][right]
+  std::array<std::array<std::array<double, 2 * jitter + 1>, 2 * jitter + 1>, levels>
+      separation{};  ///< [level][down][right]
 
   Nodules() {
     for (std::size_t finding = 0; finding < 2; ++finding) {
@@ -197,7 +199,9 @@ struct Patient {
   std::array<int, topics.size()> said{};  ///< 1 as in the ill, -1 as in the well, 0 vague
   std::array<bool, values.size()> measured{};
 
-  int clear() const { return static_cast<int>(std::ranges::count_if(said, [](int s) { return s != 0; })); }
+  int clear() const {
+    return static_cast<int>(std::ranges::count_if(said, [](int s) { return s != 0; }));
+  }
   int tests() const { return static_cast<int>(std::ranges::count(measured, true)); }
   /// The distance between finding and none in deviations of the noise, of a modality that shows findings.
   double separation(std::size_t modality) const {
@@ -267,8 +271,8 @@ Patient draw(const ClinicOptions& o, Generator& g) {
   return p;
 }
 
-/// Bayes' rule for who knows the wanted modalities, as far as they are there. `evidence`: of image, ecg and laboratory the
-/// logarithm of how much likelier they are with the finding.
+/// Bayes' rule for who knows the wanted modalities, as far as they are there. `evidence`: of image, ecg and laboratory
+/// the logarithm of how much likelier they are with the finding.
 double chance_of_ill(const ClinicOptions& o, const Patient& p, const std::array<double, count>& evidence,
                      const std::array<bool, count>& wanted) {
   const auto used = [&](std::size_t m) { return wanted[m] && p.has[m]; };
@@ -389,10 +393,12 @@ const std::vector<std::string>& Clinic::groups() {
 const std::vector<std::string>& Clinic::words() {
   static const std::vector<std::string> all = [] {
     std::set<std::string> each;
-    const auto add = [&](const std::string& sentence) { each.merge([&] {
-      const auto list = words_of(sentence);
-      return std::set<std::string>(list.begin(), list.end());
-    }()); };
+    const auto add = [&](const std::string& sentence) {
+      each.merge([&] {
+        const auto list = words_of(sentence);
+        return std::set<std::string>(list.begin(), list.end());
+      }());
+    };
     for (std::size_t g = 0; g < group_count; ++g) add(referral(g));
     for (const Topic& t : topics)
       for (const char* sentence : {t.ill, t.well, t.vague}) add(sentence);

@@ -13,7 +13,8 @@
 ///
 /// A patient was referred for one of three reasons (group), is ill or well (each half of the patients), and has four
 /// kinds of evidence. For the ones with a reason image, ecg and laboratory show a finding or none. Where the reason
-/// makes the modality relevant, the finding is there in 95 % of the ill and 5 % of the well; elsewhere in 65 % and 35 %.
+/// makes the modality relevant, the finding is there in 95 % of the ill and 5 % of the well; elsewhere in 65 % and 35
+/// %.
 ///
 ///   image       a nodule in noise, spiculated (the finding) or round; blurred by a Gaussian, which wipes out spicules
 ///   ecg         two beats in white noise, with a lowered ST segment and a flat T wave (the finding) or without
@@ -46,12 +47,12 @@ struct Clinic {
   /// image (N, 1, 16, 16); ecg (N, 1, 128); note (N, V): how often each word occurs; laboratory (N, 12): six values in
   /// deviations from the mean of all (0 where not measured), then 1 where measured. float32; NaN for who lacks it.
   Modalities evidence;
-  std::vector<std::int64_t> diagnosis;   ///< (N,): 0 well, 1 ill
-  std::vector<std::int64_t> group;       ///< (N,): the reason of the referral, see groups()
-  std::vector<std::string> notes;        ///< the text; empty for who has none
-  Tensor tokens;                         ///< (N, L) int64: the words in their order, 1 + place in words(); 0: none
-  Table laboratory;                      ///< the six values in their units, NaN where not measured
-  Tensor quality;                        ///< (N, M) float64 in [0, 1]; 0 for who lacks it
+  std::vector<std::int64_t> diagnosis;  ///< (N,): 0 well, 1 ill
+  std::vector<std::int64_t> group;      ///< (N,): the reason of the referral, see groups()
+  std::vector<std::string> notes;       ///< the text; empty for who has none
+  Tensor tokens;                        ///< (N, L) int64: the words in their order, 1 + place in words(); 0: none
+  Table laboratory;                     ///< the six values in their units, NaN where not measured
+  Tensor quality;                       ///< (N, M) float64 in [0, 1]; 0 for who lacks it
   /// (N, M) float64 in [0.5, 1): the chance that the best reader of this modality alone, who knows its quality
   /// and the group, is right about a patient such as this one. 0.5 for who lacks it.
   Tensor reliability;

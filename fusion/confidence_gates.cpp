@@ -21,8 +21,8 @@ ConfidenceGates::ConfidenceGates(const Options& o)
   at_least("gate", "hidden", o.hidden, 1);
   const std::int64_t all = std::accumulate(o.widths.begin(), o.widths.end(), std::int64_t{0});
   for (const std::int64_t width : o.widths) {
-    gates.push_back({Linear({.in_features = o.context ? all : width, .out_features = o.hidden, .dtype = o.dtype}), Dropout(o.dropout),
-                     Linear({.in_features = o.hidden, .out_features = 1, .dtype = o.dtype})});
+    gates.push_back({Linear({.in_features = o.context ? all : width, .out_features = o.hidden, .dtype = o.dtype}),
+                     Dropout(o.dropout), Linear({.in_features = o.hidden, .out_features = 1, .dtype = o.dtype})});
     heads.push_back(Linear({.in_features = o.width, .out_features = o.classes, .dtype = o.dtype}));
   }
 }

@@ -17,9 +17,9 @@ namespace weft::fusion {
 /// 2019, Han et al. 2022). A gate learns what evidence that cannot be trusted looks like only if it meets such: train
 /// with degrade(). Trained on clean samples only, it often trusts a noised modality more.
 ///
-/// With options.context every g_m sees all modalities, x = cat(x_1, ..., x_M) with a learned vector where one is missing:
-/// how far an image can be trusted may be written in the note (what was looked for), and evidence that contradicts all
-/// the rest looks less trustworthy. Each modality still decides alone, so confidence keeps its meaning.
+/// With options.context every g_m sees all modalities, x = cat(x_1, ..., x_M) with a learned vector where one is
+/// missing: how far an image can be trusted may be written in the note (what was looked for), and evidence that
+/// contradicts all the rest looks less trustworthy. Each modality still decides alone, so confidence keeps its meaning.
 struct ConfidenceGates {
   struct Gate {
     Linear hidden;
@@ -43,8 +43,8 @@ struct ConfidenceGates {
   /// class)^2.
   Tensor auxiliary_loss(const Fused& fused, const Tensor& target, const LossOptions& options = {}) const;
   void fields(auto&& f) {
-    f("expected", expected, "projections", projections, "absent", absent, "gates", gates, "heads", heads, "theta", theta, "temperature",
-      temperature, "auxiliary_weight", auxiliary_weight, "confidence_weight", confidence_weight);
+    f("expected", expected, "projections", projections, "absent", absent, "gates", gates, "heads", heads, "theta",
+      theta, "temperature", temperature, "auxiliary_weight", auxiliary_weight, "confidence_weight", confidence_weight);
   }
 };
 

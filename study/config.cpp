@@ -268,6 +268,7 @@ FusionConfig read_fusion(Section s) {
   c.ranking_weight = s.number("ranking_weight", c.ranking_weight, 0, 1e6);
   c.annealing = s.number("annealing", c.annealing, 0, 1);
   c.balance_weight = s.number("balance_weight", c.balance_weight, 0, 1e6);
+  c.context = s.boolean("context", c.context);
   if (c.width % c.heads != 0)
     throw ConfigError(
         text(s.place("heads").str(), ": [fusion] has width ", c.width, ", which is not a multiple of heads ", c.heads));

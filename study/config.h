@@ -80,6 +80,7 @@ struct FusionConfig {
   double ranking_weight = 0.1;     ///< of wrongly ordered confidences of `energy`
   double annealing = 0.1;          ///< share of the training until the penalty of `evidential` is full
   double balance_weight = 0.01;    ///< of an uneven use of `experts`
+  bool context = false;            ///< `gate`: each modality is judged in the light of all others
   Place place;
 };
 

@@ -174,8 +174,7 @@ data::Table read_table(const Study& study, const std::string& path) {
 
 /// A value that only a test patient has is no reason to end a comparison: it counts as none of those known.
 data::TableOptions options_of(const ModalityConfig& modality) {
-  return {
-      .standardize = modality.standardize, .indicators = modality.indicators, .unseen = data::Unseen::unknown};
+  return {.standardize = modality.standardize, .indicators = modality.indicators, .unseen = data::Unseen::unknown};
 }
 
 /// Parts the columns of a CSV among the modalities.
@@ -445,7 +444,8 @@ void check_enough(const Study& study, const Dataset& dataset) {
 Preparation Preparation::fit(const Dataset& dataset, std::span<const std::int64_t> rows) {
   Preparation p;
   const std::vector<std::string> all = {"*"};
-  for (const Evidence& e : dataset.evidence) p.encoders.push_back(data::TableEncoder::fit(e.table, all, rows, e.options));
+  for (const Evidence& e : dataset.evidence)
+    p.encoders.push_back(data::TableEncoder::fit(e.table, all, rows, e.options));
   return p;
 }
 

@@ -74,7 +74,7 @@ void check_size(const Study& study, const std::string& name, const std::vector<s
     const EncoderConfig& e = study.modalities[m].encoder;
     const auto columns = static_cast<double>(widths[m]);
     // What is left of an image after its convolutions is taken to be as large as the image.
-    const double own = e.type == "mlp" ? chain(columns, e.hidden, width)
+    const double own = e.type == "mlp"                        ? chain(columns, e.hidden, width)
                        : e.type == "cnn" || e.type == "cnn1d" ? chain(columns, {e.hidden.back()}, width)
                                                               : columns * width;
     total += own;
@@ -182,6 +182,7 @@ class Network final : public Method {
     o.method.ranking_weight = study.fusion.ranking_weight;
     o.method.annealing = study.fusion.annealing;
     o.method.balance_weight = study.fusion.balance_weight;
+    o.method.context = study.fusion.context;
     o.method.relevance = study.fusion.relevance;
     if (fusion == "static") o.method.weights = study.fusion.weights;
     return fusion::Classifier(o);
