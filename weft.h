@@ -8,6 +8,7 @@
 #include <weft/data/align.h>
 #include <weft/data/augment.h>
 #include <weft/data/calibration.h>
+#include <weft/data/clinic.h>
 #include <weft/data/code_sets.h>
 #include <weft/data/csv.h>
 #include <weft/data/dicom.h>

@@ -1,5 +1,7 @@
 #include <weft/fusion/confidence_gates.h>
 
+#include <numeric>
+
 #include <weft/autograd/ops.h>
 #include <weft/tensor/create.h>
 
@@ -13,6 +15,7 @@ Tensor ConfidenceGates::Gate::operator()(const Tensor& x) const { return score(d
 ConfidenceGates::ConfidenceGates(const Options& o)
     : expected("gate", o),
       projections(fusion::projections(o)),
+      absent(o.context ? absent_vectors(o) : std::vector<Tensor>()),
       theta(zeros({static_cast<std::int64_t>(o.names.size())}, o.dtype).set_requires_grad()),
       temperature(checked_temperature("gate", o)),
       auxiliary_weight(o.auxiliary_weight),
@@ -22,9 +25,10 @@ ConfidenceGates::ConfidenceGates(const Options& o)
     throw ConfigError(text("gate: quality_weight is ", quality_weight, "\n  help: choose 0 or more"));
   at_least("gate", "classes", o.classes, 2);
   at_least("gate", "hidden", o.hidden, 1);
+  const std::int64_t all = std::accumulate(o.widths.begin(), o.widths.end(), std::int64_t{0});
   for (const std::int64_t width : o.widths) {
-    gates.push_back({Linear({.in_features = width, .out_features = o.hidden, .dtype = o.dtype}), Dropout(o.dropout),
-                     Linear({.in_features = o.hidden, .out_features = 1, .dtype = o.dtype})});
+    gates.push_back({Linear({.in_features = o.context ? all : width, .out_features = o.hidden, .dtype = o.dtype}),
+                     Dropout(o.dropout), Linear({.in_features = o.hidden, .out_features = 1, .dtype = o.dtype})});
     heads.push_back(Linear({.in_features = o.width, .out_features = o.classes, .dtype = o.dtype}));
   }
 }
@@ -33,11 +37,12 @@ Fused ConfidenceGates::operator()(const data::Modalities& encoded) const {
   expected.check("gate", encoded);
   Fused fused = begin(encoded.present);
   const std::vector<Tensor> projected = project(projections, encoded);
+  const Tensor everything = absent.empty() ? Tensor() : joint(encoded, absent);  // (B, width_1 + ... + width_M)
   std::vector<Tensor> scores;
   for (std::size_t m = 0; m < gates.size(); ++m) {
     const Tensor who = who_has(encoded.present, m);
-    scores.push_back(gates[m](rows_or(encoded.features[m], who)));  // (B, 1)
-    fused.logits.push_back(rows_or(heads[m](projected[m]), who));   // (B, C)
+    scores.push_back(gates[m](everything.defined() ? everything : rows_or(encoded.features[m], who)));  // (B, 1)
+    fused.logits.push_back(rows_or(heads[m](projected[m]), who));                                       // (B, C)
   }
   Tensor score = cat(scores, 1);  // (B, M)
   fused.confidence = rows_or(sigmoid(score), encoded.present);

@@ -19,6 +19,10 @@ namespace weft::fusion {
 /// and each gate to foretell the probability that this decision gives to the true class (squared error; Corbière et al.
 /// 2019, Han et al. 2022). A gate learns what evidence that cannot be trusted looks like only if it meets such: train
 /// with degrade(). Trained on clean samples only, it often trusts a noised modality more.
+///
+/// With options.context every g_m sees all modalities, x = cat(x_1, ..., x_M) with a learned vector where one is
+/// missing: how far an image can be trusted may be written in the note (what was looked for), and evidence that
+/// contradicts all the rest looks less trustworthy. Each modality still decides alone, so confidence keeps its meaning.
 struct ConfidenceGates {
   struct Gate {
     Linear hidden;
@@ -29,7 +33,8 @@ struct ConfidenceGates {
   };
   Expected expected;
   std::vector<Linear> projections;  ///< M of (width_m -> D)
-  std::vector<Gate> gates;          ///< M of (width_m -> 1)
+  std::vector<Tensor> absent;       ///< with context M of (width_m,), else none
+  std::vector<Gate> gates;          ///< M of (width_m -> 1), with context (width_1 + ... + width_M -> 1)
   std::vector<Linear> heads;        ///< M of (D -> C), each modality's own decision
   Tensor theta;                     ///< (M,), 0 at first: no modality is preferred
   double temperature, auxiliary_weight, confidence_weight, quality_weight;
@@ -43,9 +48,9 @@ struct ConfidenceGates {
   /// class)^2.
   Tensor auxiliary_loss(const Fused& fused, const Tensor& target, const LossOptions& options = {}) const;
   void fields(auto&& f) {
-    f("expected", expected, "projections", projections, "gates", gates, "heads", heads, "theta", theta, "temperature",
-      temperature, "auxiliary_weight", auxiliary_weight, "confidence_weight", confidence_weight, "quality_weight",
-      quality_weight);
+    f("expected", expected, "projections", projections, "absent", absent, "gates", gates, "heads", heads, "theta",
+      theta, "temperature", temperature, "auxiliary_weight", auxiliary_weight, "confidence_weight", confidence_weight,
+      "quality_weight", quality_weight);
   }
 };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include <weft/autograd/ops.h>
+#include <weft/layers/convolution.h>
+#include <weft/layers/pooling.h>
 #include <weft/tensor/create.h>
 #include <weft/tensor/names.h>
 
@@ -39,6 +41,66 @@ Sequential mlp(const EncoderOptions& o) {
     if (o.dropout != 0) layers.add(Dropout(o.dropout));
     in = width;
   }
+  return layers;
+}
+
+/// Rows of any shape as rows of this one.
+struct Shaped {
+  Shape row;
+  Tensor operator()(const Tensor& x) const {
+    Shape shape = row;
+    shape.insert(0, x.size(0));
+    return reshape(x, shape);
+  }
+  void fields(auto&& f) { f("row", row); }
+};
+
+/// Channels and then as many axes as the images or signals have. Throws ConfigError.
+template <int axes>
+std::vector<std::int64_t> checked_shape(const std::string& name, const EncoderOptions& o) {
+  std::vector<std::int64_t> shape = o.shape;
+  if (shape.size() == axes) shape.insert(shape.begin(), 1);
+  std::int64_t features = 1;
+  for (const std::int64_t n : shape) features *= std::clamp<std::int64_t>(n, 0, 1 << 20);
+  if (shape.size() != axes + 1 || features != o.in_features)
+    throw ConfigError(text("encoder: \"", name, "\" has the shape ", Shape(o.shape), " for rows of ", o.in_features,
+                           " features\n  help: give shape, as in ",
+                           axes == 2 ? "{channels, height, width}" : "{channels, steps}"));
+  return shape;
+}
+
+template <int axes>
+Sequential cnn(const std::string& name, const EncoderOptions& o) {
+  known("activation", o.activation, {"relu", "gelu", "silu", "tanh"});
+  known("norm", o.norm, {"none", "layer", "batch"});
+  std::vector<std::int64_t> shape = checked_shape<axes>(name, o);
+  constexpr std::int64_t window = axes == 2 ? 3 : 7;
+  Sequential layers;
+  layers.add(Shaped{Shape(shape)});
+  for (std::size_t i = 0; i + 1 < o.hidden.size(); ++i) {
+    layers.add(Conv<axes>({.in_channels = shape[0],
+                           .out_channels = o.hidden[i],
+                           .kernel_size = window,
+                           .padding = window / 2,
+                           .dtype = o.dtype}));
+    shape[0] = o.hidden[i];
+    if (o.norm == "layer") layers.add(GroupNorm({.num_groups = 1, .num_channels = shape[0], .dtype = o.dtype}));
+    if (o.norm == "batch") layers.add(BatchNorm({.num_features = shape[0], .dtype = o.dtype}));
+    add_activation(layers, o.activation);
+    // An axis of one pixel is not halved any more.
+    const auto half = [&](std::size_t axis) { return shape[axis] > 1 ? std::int64_t{2} : std::int64_t{1}; };
+    if constexpr (axes == 2)
+      layers.add(MaxPool2d({half(1), half(2)}));
+    else
+      layers.add(MaxPool1d(half(1)));
+    for (std::size_t a = 1; a < shape.size(); ++a) shape[a] /= half(a);
+  }
+  layers.add(Flatten());
+  if (o.dropout != 0) layers.add(Dropout(o.dropout));
+  std::int64_t features = 1;
+  for (const std::int64_t n : shape) features *= n;
+  layers.add(Linear({.in_features = features, .out_features = o.hidden.back(), .dtype = o.dtype}));
+  add_activation(layers, o.activation);
   return layers;
 }
 
@@ -81,11 +143,13 @@ Encoder make_encoder(std::string_view kind, const EncoderOptions& o) {
     layers.add(Linear({.in_features = o.in_features, .out_features = o.hidden.back(), .dtype = o.dtype}));
     return {std::move(layers), o.hidden.back(), o.dtype};
   }
+  if (name == "cnn") return {cnn<2>(name, o), o.hidden.back(), o.dtype};
+  if (name == "cnn1d") return {cnn<1>(name, o), o.hidden.back(), o.dtype};
   return {mlp(o), o.hidden.back(), o.dtype};
 }
 
 const std::vector<std::string>& encoder_names() {
-  static const std::vector<std::string> all{"identity", "linear", "mlp"};
+  static const std::vector<std::string> all{"identity", "linear", "mlp", "cnn", "cnn1d"};
   return all;
 }
 

@@ -10,11 +10,15 @@
 namespace weft::fusion {
 
 struct EncoderOptions {
-  std::int64_t in_features = 0;
-  std::vector<std::int64_t> hidden{32};  ///< "mlp": sizes of its layers; "linear": the last is its width
-  double dropout = 0;                    ///< "mlp": after each layer
-  std::string activation = "relu";       ///< "mlp": relu | gelu | silu | tanh
-  std::string norm = "none";             ///< "mlp": none | layer | batch, before each activation
+  std::int64_t in_features = 0;  ///< of a row, all axes together
+  /// "mlp": sizes of its layers; "linear": the last is its width; "cnn", "cnn1d": channels of the convolutions, then
+  /// the width.
+  std::vector<std::int64_t> hidden{32};
+  double dropout = 0;                 ///< all but "linear": after each layer, of convolutions only before the last
+  std::string activation = "relu";    ///< relu | gelu | silu | tanh
+  std::string norm = "none";          ///< none | layer | batch, before each activation
+  std::vector<std::int64_t> shape{};  ///< of a row: (height, width) or (channels, height, width) for "cnn", (steps)
+                                      ///< or (channels, steps) for "cnn1d"
   DType dtype = DType::float32;
 };
 
@@ -28,8 +32,11 @@ struct Encoder {
   void fields(auto&& f) { f("layers", layers, "width", width, "dtype", dtype); }
 };
 
-/// The encoder called `kind`: "identity", "linear", or "mlp" (per layer: Linear, norm, activation, dropout). Throws
-/// ConfigError for an unknown kind, activation or norm (with the nearest name) and for sizes below 1.
+/// The encoder called `kind`: "identity", "linear", "mlp" (per layer: Linear, norm, activation, dropout), or "cnn" for
+/// images and "cnn1d" for signals: convolutions over 3 x 3 pixels or 7 steps, each with norm, activation and a pooling
+/// that keeps the largest of 2 x 2 pixels or 2 steps, then dropout and a linear layer on all that is left, with
+/// activation. Both take rows of `shape` and flat ones. Throws ConfigError for an unknown kind, activation or norm
+/// (with the nearest name), for sizes below 1 and for a shape that does not fit.
 Encoder make_encoder(std::string_view kind, const EncoderOptions& options);
 /// The kinds that make_encoder() knows.
 const std::vector<std::string>& encoder_names();

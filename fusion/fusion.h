@@ -51,6 +51,7 @@ struct Options {
   double auxiliary_weight = 1;         ///< factor of auxiliary_loss()
   double confidence_weight = 0.3;      ///< "gate": how much a wrong confidence counts in it
   double quality_weight = 0;           ///< "gate": power of Modalities::quality in its weights; 0: it is not looked at
+  bool context = false;                ///< "gate": judge each modality in the light of all others
   std::vector<double> weights{};       ///< "static": one per modality, above 0; empty: equal ones
   std::string modality{};              ///< "single": which one; empty: the first
   std::int64_t layers = 2;             ///< "gated": gates one after the other; "transformer": its layers

@@ -186,10 +186,11 @@ std::string resolve(const std::string& path, const Place& where, const std::stri
 EncoderConfig read_encoder(Section s) {
   EncoderConfig c;
   c.place = s.place();
-  c.type = s.one_of("type", {"mlp", "linear", "identity"}, c.type);
+  c.type = s.one_of("type", {"mlp", "linear", "identity", "cnn", "cnn1d"}, c.type);
   c.hidden = s.sizes("hidden", c.hidden);
   c.dropout = s.number("dropout", c.dropout, 0, 0.99);
   c.norm = s.one_of("norm", {"none", "layer", "batch"}, c.norm);
+  c.shape = s.sizes("shape", {});
   s.finish();
   return c;
 }
@@ -207,6 +208,8 @@ ModalityConfig read_modality(Section s, const DataConfig& data, const std::optio
   c.categorical = s.strings("categorical");
   c.files = s.strings(s.has("file") ? "file" : "files");
   c.feature_names = s.string("feature_names");
+  c.standardize = s.boolean("standardize", c.standardize);
+  c.indicators = s.boolean("indicators", c.indicators);
   if (encoder) c.encoder = *encoder;
   if (const toml::table* t = s.table("encoder")) c.encoder = read_encoder({*t, "encoder of \"" + c.name + '"', file});
   s.finish();
@@ -266,6 +269,7 @@ FusionConfig read_fusion(Section s) {
   c.ranking_weight = s.number("ranking_weight", c.ranking_weight, 0, 1e6);
   c.annealing = s.number("annealing", c.annealing, 0, 1);
   c.balance_weight = s.number("balance_weight", c.balance_weight, 0, 1e6);
+  c.context = s.boolean("context", c.context);
   if (c.width % c.heads != 0)
     throw ConfigError(
         text(s.place("heads").str(), ": [fusion] has width ", c.width, ", which is not a multiple of heads ", c.heads));

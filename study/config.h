@@ -28,10 +28,11 @@ struct MissingData : FileError {
 };
 
 struct EncoderConfig {
-  std::string type = "mlp";  ///< mlp | linear | identity
+  std::string type = "mlp";  ///< mlp | linear | identity | cnn | cnn1d
   std::vector<std::int64_t> hidden = {32};
   double dropout = 0.2;
-  std::string norm = "none";  ///< none | layer | batch
+  std::string norm = "none";        ///< none | layer | batch
+  std::vector<std::int64_t> shape;  ///< of a row, for cnn and cnn1d
   Place place;
 };
 
@@ -43,6 +44,8 @@ struct ModalityConfig {
   std::vector<std::string> categorical;  ///< patterns of columns that hold codes, not quantities
   std::vector<std::string> files;        ///< NPY files, rows stacked in this order
   std::string feature_names;             ///< a text file, one name a line
+  bool standardize = true;               ///< each column by itself
+  bool indicators = false;               ///< a 0/1 column beside each that had gaps in training
   EncoderConfig encoder;
   Place place, columns_place;
 };
@@ -78,6 +81,7 @@ struct FusionConfig {
   double ranking_weight = 0.1;     ///< of wrongly ordered confidences of `energy`
   double annealing = 0.1;          ///< share of the training until the penalty of `evidential` is full
   double balance_weight = 0.01;    ///< of an uneven use of `experts`
+  bool context = false;            ///< `gate`: each modality is judged in the light of all others
   Place place;
 };
 

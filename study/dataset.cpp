@@ -172,6 +172,11 @@ data::Table read_table(const Study& study, const std::string& path) {
   return table;
 }
 
+/// A value that only a test patient has is no reason to end a comparison: it counts as none of those known.
+data::TableOptions options_of(const ModalityConfig& modality) {
+  return {.standardize = modality.standardize, .indicators = modality.indicators, .unseen = data::Unseen::unknown};
+}
+
 /// Parts the columns of a CSV among the modalities.
 void claim_columns(Dataset& dataset, const Study& study, const data::Table& table) {
   std::vector<std::string> owner(table.columns.size());
@@ -210,7 +215,7 @@ void claim_columns(Dataset& dataset, const Study& study, const data::Table& tabl
     if (claimed[m].empty())
       throw ConfigError(
           text(modality.place.str(), ": modality \"", modality.name, "\" matches no column of ", table.source));
-    Evidence evidence{modality.name, {table.source, {}}};
+    Evidence evidence{modality.name, {table.source, {}}, options_of(modality)};
     for (const std::size_t j : claimed[m])
       evidence.table.columns.push_back(
           matches_any(modality.categorical, table.columns[j].name) ? as_text(table.columns[j]) : table.columns[j]);
@@ -218,15 +223,15 @@ void claim_columns(Dataset& dataset, const Study& study, const data::Table& tabl
   }
 }
 
-/// Stacks (N_i, F) files.
+/// Stacks (N_i, F) files; images and signals (N_i, ...) as rows of F numbers.
 std::vector<std::vector<double>> stack(const Strings& files, const Place& where, std::vector<std::int64_t>& counts) {
   std::vector<std::vector<double>> columns;
   for (const std::string& path : files) {
     must_exist(path, where);
     const Tensor x = data::load_npy(path);
-    if (x.dim() != 1 && x.dim() != 2)
+    if (x.dim() == 0 || x.numel() == 0)
       throw ConfigError(text(where.str(), ": ", path, " has shape ", x.shape(), ", not (rows, features)"));
-    const auto width = static_cast<std::size_t>(x.dim() == 2 ? x.size(1) : 1);
+    const auto width = static_cast<std::size_t>(x.numel() / x.size(0));
     if (columns.empty()) columns.resize(width);
     if (columns.size() != width)
       throw ConfigError(
@@ -239,7 +244,7 @@ std::vector<std::vector<double>> stack(const Strings& files, const Place& where,
 }
 
 Evidence read_arrays(const ModalityConfig& modality, std::vector<std::int64_t>& counts) {
-  Evidence evidence{modality.name, {modality.files.front(), {}}};
+  Evidence evidence{modality.name, {modality.files.front(), {}}, options_of(modality)};
   std::vector<std::vector<double>> columns = stack(modality.files, modality.place, counts);
   Strings names;
   if (!modality.feature_names.empty()) {
@@ -300,6 +305,27 @@ void somebody_has_each(const Dataset& dataset, const Study& study) {
   }
 }
 
+/// Images and signals have as many columns as their shape says.
+void shapes_fit(const Dataset& dataset, const Study& study) {
+  for (std::size_t m = 0; m < dataset.evidence.size(); ++m) {
+    const EncoderConfig& encoder = study.modalities[m].encoder;
+    if (encoder.type != "cnn" && encoder.type != "cnn1d") continue;
+    const auto& columns = dataset.evidence[m].table.columns;
+    const std::size_t axes = encoder.type == "cnn" ? 2 : 1;
+    double numbers = 1;
+    for (const std::int64_t n : encoder.shape) numbers *= static_cast<double>(n);
+    if ((encoder.shape.size() == axes || encoder.shape.size() == axes + 1) &&
+        numbers == static_cast<double>(columns.size()) && !study.modalities[m].indicators &&
+        std::ranges::none_of(columns, &data::Column::categorical))
+      continue;
+    const Place& place = encoder.place.line > 0 ? encoder.place : study.modalities[m].place;
+    throw ConfigError(text(place.str(), ": modality \"", dataset.evidence[m].name, "\" has ", columns.size(),
+                           " columns, which the shape of its ", encoder.type, " does not fit\n  help: give shape = ",
+                           axes == 2 ? "[channels, height, width]" : "[channels, steps]",
+                           ", and numbers without indicators"));
+  }
+}
+
 }  // namespace
 
 Dataset load_dataset(const Study& study) {
@@ -316,6 +342,7 @@ Dataset load_dataset(const Study& study) {
     located(study.data.place, [&] { read_split_column(dataset, study, table); });
   }
   somebody_has_each(dataset, study);
+  shapes_fit(dataset, study);
   return dataset;
 }
 
@@ -417,9 +444,8 @@ void check_enough(const Study& study, const Dataset& dataset) {
 Preparation Preparation::fit(const Dataset& dataset, std::span<const std::int64_t> rows) {
   Preparation p;
   const std::vector<std::string> all = {"*"};
-  // A value that only a test patient has is no reason to end a comparison: it counts as none of those known.
   for (const Evidence& e : dataset.evidence)
-    p.encoders.push_back(data::TableEncoder::fit(e.table, all, rows, {.unseen = data::Unseen::unknown}));
+    p.encoders.push_back(data::TableEncoder::fit(e.table, all, rows, e.options));
   return p;
 }
 

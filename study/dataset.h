@@ -17,6 +17,7 @@ namespace weft::study {
 struct Evidence {
   std::string name;
   data::Table table;
+  data::TableOptions options = {};  ///< how its columns become features
 };
 
 /// All rows of a study.

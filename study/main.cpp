@@ -17,6 +17,7 @@
 #include <weft/study/impute.h>
 #include <weft/study/interrupt.h>
 #include <weft/study/robustness.h>
+#include <weft/study/simulate.h>
 #include <weft/study/version.h>
 #include <weft/tensor/names.h>
 
@@ -35,14 +36,18 @@ int complain(const std::string& message, int status) {
 
 /// What CLI11 says, in the words of all other messages.
 int complain(const CLI::ParseError& e, const CLI::App& app, int argc, char** argv) {
+  // `weft simulate clinec`: the words of the command that got furthest.
+  if (const auto inner = app.get_subcommands(); !inner.empty() && !inner.front()->get_subcommands({}).empty())
+    return complain(e, *inner.front(), argc - 1, argv + 1);
   std::vector<std::string> commands;
   for (const CLI::App* command : app.get_subcommands({})) commands.push_back(command->get_name());
   const auto chosen = app.get_subcommands();
   const CLI::App& command = chosen.empty() ? app : *chosen.front();
-  const std::string name = chosen.empty() ? std::string("weft") : weft::text("weft ", command.get_name());
+  const std::string above = app.get_parent() ? "weft " + app.get_name() : "weft";
+  const std::string name = chosen.empty() ? above : weft::text(above, ' ', command.get_name());
   if (chosen.empty() && argc > 1 && argv[1][0] != '-')
-    return complain(weft::text("weft: there is no command \"", argv[1], "\"", weft::closest(argv[1], commands),
-                               "\n  help: run weft --help"),
+    return complain(weft::text(above, ": there is no command \"", argv[1], "\"", weft::closest(argv[1], commands),
+                               "\n  help: run ", above, " --help"),
                     user_error);
   std::vector<std::string> options;
   for (const CLI::Option* option : command.get_options())
@@ -85,6 +90,7 @@ constexpr const char* examples =
     "  weft predict runs/alzheimer new.csv       probabilities and weights for new rows\n"
     "  weft impute runs/alzheimer new.csv        new rows with their gaps filled in, and how sure that is\n"
     "  weft robustness studies/alzheimer.toml    what noise, missing and conflicting modalities do\n"
+    "  weft simulate clinic --out clinic         patients whose truth is known, and a study of them\n"
     "\n"
     "docs/first-study.md leads from a CSV to a comparison; docs/studies.md lists what a study file may say.\n"
     "Exit status: 0 done, 2 something in the input is wrong, 130 interrupted (go on with --resume).\n";
@@ -154,6 +160,16 @@ int main(int argc, char** argv) {
   robustness->add_flag("--skip-missing", skip_missing, "end with status 0 when the study's data are not here");
   common(robustness, options);
   robustness->callback([&] { run = weft::study::run_robustness; });
+  weft::study::SimulateOptions simulation;
+  CLI::App* simulate = app.add_subcommand("simulate", "make data whose truth is known");
+  simulate->require_subcommand(1);
+  CLI::App* clinic = simulate->add_subcommand("clinic", "simulated patients with images, signals, notes and values");
+  clinic->add_option("-o,--out", simulation.out, "a folder")->required();
+  clinic->add_option("--patients", simulation.clinic.patients, "how many (2000)");
+  clinic->add_option("--seed", simulation.clinic.seed, "another one makes other patients (0)")->check(whole);
+  clinic->add_option("--missing", simulation.missing, "who lacks modalities: none, random, not-random (none)");
+  clinic->add_option("--missing-rate", simulation.clinic.missing_rate, "mean chance to lack each, up to 0.6 (0.3)");
+  clinic->add_flag("-q,--quiet", simulation.quiet, "print nothing");
 
   try {
     app.parse(argc, argv);
@@ -162,7 +178,10 @@ int main(int argc, char** argv) {
   }
   weft::study::catch_interrupts();
   try {
-    run(options);
+    if (run)
+      run(options);
+    else
+      weft::study::run_simulate_clinic(simulation);
     return 0;
   } catch (const weft::study::MissingData& e) {
     if (!skip_missing) return complain(e.what(), user_error);

@@ -72,8 +72,11 @@ void check_size(const Study& study, const std::string& name, const std::vector<s
   const Place* place = &study.fusion.place;
   for (std::size_t m = 0; m < study.modalities.size(); ++m) {
     const EncoderConfig& e = study.modalities[m].encoder;
-    const double own = e.type == "mlp" ? chain(static_cast<double>(widths[m]), e.hidden, width)
-                                       : static_cast<double>(widths[m]) * width;
+    const auto columns = static_cast<double>(widths[m]);
+    // What is left of an image after its convolutions is taken to be as large as the image.
+    const double own = e.type == "mlp"                        ? chain(columns, e.hidden, width)
+                       : e.type == "cnn" || e.type == "cnn1d" ? chain(columns, {e.hidden.back()}, width)
+                                                              : columns * width;
     total += own;
     if (own <= most) continue;
     most = own;
@@ -158,6 +161,7 @@ class Network final : public Method {
       e.options.hidden = modality.encoder.hidden;
       e.options.dropout = modality.encoder.dropout;
       e.options.norm = modality.encoder.norm;
+      e.options.shape = modality.encoder.shape;
     }
     o.fusion = fusion;
     o.classes = classes;
@@ -179,6 +183,7 @@ class Network final : public Method {
     o.method.ranking_weight = study.fusion.ranking_weight;
     o.method.annealing = study.fusion.annealing;
     o.method.balance_weight = study.fusion.balance_weight;
+    o.method.context = study.fusion.context;
     o.method.relevance = study.fusion.relevance;
     if (fusion == "static") o.method.weights = study.fusion.weights;
     return fusion::Classifier(o);
