@@ -88,6 +88,21 @@ void check_size(const Study& study, const std::string& name, const std::vector<s
                            place == &study.fusion.place ? "a smaller width in [fusion]" : "smaller hidden layers"));
 }
 
+/// All combinations of a grid, the last key going round fastest.
+std::vector<std::vector<std::pair<std::string, double>>> combinations(const SelectConfig& select) {
+  std::vector<std::vector<std::pair<std::string, double>>> out(1);
+  for (const auto& [key, values] : select.grid) {
+    std::vector<std::vector<std::pair<std::string, double>>> longer;
+    for (const auto& settings : out)
+      for (const double value : values) {
+        longer.push_back(settings);
+        longer.back().emplace_back(key, value);
+      }
+    out = std::move(longer);
+  }
+  return out;
+}
+
 /// One network, or one per fold: probabilities and weights are their means.
 class FittedNetwork final : public Fitted {
  public:
@@ -129,19 +144,23 @@ class Network final : public Method {
   Network(const Study& study, std::string fusion, std::string its_name, MethodKind its_kind, std::string single = {})
       : Method(std::move(its_name), its_kind), study_(study), fusion_(std::move(fusion)), single_(std::move(single)) {}
 
+  /// Every combination of [select] is trained on the same inner folds; the best of them by validation score is kept.
   std::unique_ptr<Fitted> fit(const Task& task) const override {
-    const data::Modalities all = for_networks(task.x);
-    std::vector<std::int64_t> widths;
-    for (const Tensor& f : all.features) widths.push_back(f.size(1));
-    std::vector<std::int64_t> labels;
-    for (const std::int64_t i : task.rows) labels.push_back(task.labels[static_cast<std::size_t>(i)]);
-    Training training(study_.train, task, all.rows(task.rows), std::move(labels),
-                      [this, &widths, &task] { return make_network(study_, fusion_, widths, task.classes, single_); });
-    training.run();
-    auto fitted = std::make_unique<FittedNetwork>(std::move(training.networks), widths, task.classes);
-    fitted->validation = training.validation;
-    fitted->curve = std::move(training.curve);
-    return fitted;
+    if (study_.select.grid.empty()) return fit_one(study_, task);
+    // A checkpoint knows one training only.
+    Task trial = task;
+    trial.checkpoint.clear();
+    const double sign = task.metric.higher_is_better ? 1 : -1;
+    std::unique_ptr<Fitted> best;
+    for (const auto& settings : combinations(study_.select)) {
+      Study study = study_;
+      for (const auto& [key, value] : settings) set_selectable(study, key, value);
+      auto fitted = fit_one(study, trial);
+      if (best && sign * *fitted->validation <= sign * *best->validation) continue;
+      best = std::move(fitted);
+      best->selected = settings;
+    }
+    return best;
   }
 
   static fusion::Classifier make_network(const Study& study, const std::string& fusion,
@@ -184,6 +203,22 @@ class Network final : public Method {
   }
 
  private:
+  std::unique_ptr<Fitted> fit_one(const Study& study, const Task& task) const {
+    const data::Modalities all = for_networks(task.x);
+    std::vector<std::int64_t> widths;
+    for (const Tensor& f : all.features) widths.push_back(f.size(1));
+    std::vector<std::int64_t> labels;
+    for (const std::int64_t i : task.rows) labels.push_back(task.labels[static_cast<std::size_t>(i)]);
+    Training training(study.train, task, all.rows(task.rows), std::move(labels),
+                      [&] { return make_network(study, fusion_, widths, task.classes, single_); });
+    training.run();
+    auto fitted = std::make_unique<FittedNetwork>(std::move(training.networks), widths, task.classes);
+    fitted->validation = training.validation;
+    fitted->curve = std::move(training.curve);
+    fitted->held_out = std::move(training.held_out);
+    return fitted;
+  }
+
   Study study_;
   std::string fusion_, single_;
 };

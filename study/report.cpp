@@ -91,7 +91,7 @@ std::string results_table(const Run& run, const Findings& findings) {
                 "</th><td class=\"main left\">", fixed(row.metrics[0].estimate), "<small>", fixed(row.metrics[0].low),
                 " to ", fixed(row.metrics[0].high), "</small>", whisker(row.metrics[0], low, high), "</td>");
     for (std::size_t k = 1; k < row.metrics.size(); ++k) out += "<td>" + fixed(row.metrics[k].estimate) + "</td>";
-    if (run.fixed) out += "<td>" + (row.fixed ? fixed(*row.fixed) : std::string("–")) + "</td>";
+    if (run.fixed) out += "<td>" + (row.fixed ? fixed(row.fixed->estimate) : std::string("–")) + "</td>";
     out += "</tr>\n";
   }
   return out + close_table;

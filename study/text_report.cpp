@@ -85,7 +85,7 @@ std::string text_report(const Run& run, const Findings& findings, const Style& s
     std::vector<std::string> cells = {narrow && row.chosen ? "chosen" : row.method, fixed(row.metrics[0].estimate),
                                       fixed(row.metrics[0].low) + " to " + fixed(row.metrics[0].high)};
     for (const std::size_t k : others) cells.push_back(fixed(row.metrics[k].estimate));
-    if (run.fixed) cells.push_back(row.fixed ? fixed(*row.fixed) : "");
+    if (run.fixed) cells.push_back(row.fixed ? fixed(row.fixed->estimate) : "");
     table.row(std::move(cells), row.chosen);
   }
   out += table.str(style);
