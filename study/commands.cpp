@@ -203,7 +203,8 @@ void run_train(const CommandOptions& options) {
   model.split = splits.given ? *splits.given : splits.drawn.front();
   check_splits(study, dataset, splits);
   check_columns(study, dataset);
-  check_split(study, dataset, model.split, "the split", study.split.duplicates == "allow" ? DuplicateRows() : duplicate_rows(dataset));
+  check_split(study, dataset, model.split, "the split",
+              study.split.duplicates == "allow" ? DuplicateRows() : duplicate_rows(dataset));
   OutputFolder folder("train", folder_of(options, study));
 
   model.fusion = study.fusion.name;

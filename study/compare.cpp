@@ -121,7 +121,8 @@ class Summarizer {
   }
 
   /// Everything that is computed in one way for methods and for the chosen row; `values` gives a figure per split.
-  void fill(Summary& row, const std::function<std::vector<double>(const Value&)>& values, const Belongs& belongs) const {
+  void fill(Summary& row, const std::function<std::vector<double>(const Value&)>& values,
+            const Belongs& belongs) const {
     for (std::size_t k = 0; k < run_.metrics.size(); ++k) {
       const std::string& name = run_.metrics[k];
       row.metrics.push_back(interval(values([k](const Record& r) { return r.metrics[k]; }), name != "log_loss",
@@ -226,8 +227,9 @@ Findings summarize(const Run& run) {
     row.method = run.methods[m];
     row.kind = run.kinds[m];
     row.weights = mean_weights(run, row.method);
-    summarizer.fill(row, [&](const Value& value) { return over_seeds(run, row.method, value); },
-                    [&](const Record& r) { return r.method == row.method; });
+    summarizer.fill(
+        row, [&](const Value& value) { return over_seeds(run, row.method, value); },
+        [&](const Record& r) { return r.method == row.method; });
     findings.rows.push_back(std::move(row));
   }
   for (std::int64_t s = 0; s < run.splits; ++s) {

@@ -40,8 +40,8 @@ struct Run {
   std::int64_t splits = 0, seeds = 1, given_seeds = 1;
   double test = 0.3, level = 0.95, refer = 0.2;
   std::int64_t rows = 0, train_rows = 0, test_rows = 0;  ///< the latter two: mean over the splits
-  bool fixed = false;  ///< the data came with a split, which was run too
-  std::string metric;  ///< what the comparison is about, first of `metrics`
+  bool fixed = false;                                    ///< the data came with a split, which was run too
+  std::string metric;                                    ///< what the comparison is about, first of `metrics`
   std::string validation_metric;
   std::string reference;
   std::vector<std::string> metrics;
@@ -83,14 +83,14 @@ struct Summary {
   std::vector<double> weights;          ///< (C, M), mean over splits; may be empty
   data::Interval calibration_error, scaled_calibration_error;  ///< NaN where there is no temperature
   double temperature = 0;                                      ///< mean over splits; NaN
-  data::Interval error, referred_error;  ///< of all test rows, and without the least certain ones
-  std::vector<double> risk;              ///< errors at coverages 0.05 ... 1, mean over splits
-  std::vector<Part> parts;               ///< means over splits; rows: all of them together
+  data::Interval error, referred_error;                        ///< of all test rows, and without the least certain ones
+  std::vector<double> risk;                                    ///< errors at coverages 0.05 ... 1, mean over splits
+  std::vector<Part> parts;                                     ///< means over splits; rows: all of them together
 };
 /// A fusion minus the reference, paired over splits.
 struct Against {
   std::string method;
-  data::Comparison comparison;       ///< corrected resampled t
+  data::Comparison comparison;              ///< corrected resampled t
   double holm = 1, benjamini_hochberg = 1;  ///< p-values corrected for all fusions that were tried
 };
 struct Findings {

@@ -220,8 +220,7 @@ ModalityConfig read_modality(Section s, const DataConfig& data, const std::optio
     throw ConfigError(
         text(c.place.str(), ": modality \"", c.name, "\" needs exactly one of columns, rest = true, files"));
   if (c.files.empty() && data.file.empty())
-    throw ConfigError(
-        text(c.place.str(), ": modality \"", c.name, "\" takes columns, but [data] names no CSV file"));
+    throw ConfigError(text(c.place.str(), ": modality \"", c.name, "\" takes columns, but [data] names no CSV file"));
   for (std::string& f : c.files) f = resolve(f, c.place, data.folder);
   if (!c.feature_names.empty()) c.feature_names = resolve(c.feature_names, c.place, data.folder);
   return c;

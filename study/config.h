@@ -43,7 +43,7 @@ struct ModalityConfig {
   std::vector<std::string> categorical;  ///< patterns of columns that hold codes, not quantities
   /// NPY files, rows stacked in this order; "archive.npz:name" is an array of an archive.
   std::vector<std::string> files;
-  std::string feature_names;             ///< a text file, one name a line
+  std::string feature_names;              ///< a text file, one name a line
   std::vector<std::string> zero_missing;  ///< patterns of columns in which 0 stands for "not measured"
   std::vector<double> clip;               ///< empty, or the least and the largest value that a number may have
   bool log = false;                       ///< numbers x become log2(1 + x), after clipping
@@ -112,13 +112,13 @@ struct TrainConfig {
 
 /// How rows part into those to train on and those to test on.
 struct SplitConfig {
-  std::string kind = "stratified";       ///< stratified | grouped | site | time | file
-  std::vector<std::string> group;        ///< a column of the CSV, or NPY files: whose rows stay on one side
-  std::vector<std::string> site;         ///< `site`: each value once the test part
-  std::vector<std::string> time;         ///< `time`: a column of numbers
-  std::string file;                      ///< `file`: the splits.json of an earlier run
-  std::string duplicates = "refuse";     ///< refuse | together | allow: rows that are the same in everything
-  std::vector<std::string> trusted;      ///< patterns of columns that may tell the class without an error
+  std::string kind = "stratified";    ///< stratified | grouped | site | time | file
+  std::vector<std::string> group;     ///< a column of the CSV, or NPY files: whose rows stay on one side
+  std::vector<std::string> site;      ///< `site`: each value once the test part
+  std::vector<std::string> time;      ///< `time`: a column of numbers
+  std::string file;                   ///< `file`: the splits.json of an earlier run
+  std::string duplicates = "refuse";  ///< refuse | together | allow: rows that are the same in everything
+  std::vector<std::string> trusted;   ///< patterns of columns that may tell the class without an error
   Place place;
 };
 
@@ -134,8 +134,8 @@ struct CompareConfig {
   std::vector<std::string> baselines;  ///< empty: all there are
   std::string reference = "l1";        ///< what the chosen fusion is compared with
   std::int64_t splits = 30;
-  std::int64_t seeds = 1;  ///< networks per fusion and split, each from its own seed
-  std::int64_t given_seeds = 0;         ///< the same on the split that comes with the data; 0: as `seeds`
+  std::int64_t seeds = 1;              ///< networks per fusion and split, each from its own seed
+  std::int64_t given_seeds = 0;        ///< the same on the split that comes with the data; 0: as `seeds`
   std::vector<std::string> subgroups;  ///< columns of the CSV by whose values results are parted, or NPY files
   double refer = 0.2;                  ///< share of the least certain test rows that a human decides
   double test = 0.3;
@@ -149,10 +149,10 @@ struct Study {
   std::string name;
   std::string title;
   std::string task = "classification";
-  std::string target;                              ///< a column of the CSV ...
-  std::vector<std::string> target_files;           ///< ... or NPY files, stacked
-  std::vector<std::string> leave_out;              ///< target values whose rows are not used; "": missing ones
-  std::string follow_up;                           ///< a column of times: the target is then an event by `horizon`
+  std::string target;                     ///< a column of the CSV ...
+  std::vector<std::string> target_files;  ///< ... or NPY files, stacked
+  std::vector<std::string> leave_out;     ///< target values whose rows are not used; "": missing ones
+  std::string follow_up;                  ///< a column of times: the target is then an event by `horizon`
   double horizon = 0;
   std::string positive;                            ///< the class that a probability is about; empty: the last one
   std::map<std::string, std::string> class_names;  ///< what to call the values found in the data

@@ -89,8 +89,8 @@ void label(Dataset& dataset, const Study& study, const data::Column& column) {
   std::ranges::sort(values);
   values.erase(std::unique(values.begin(), values.end()), values.end());
   if (values.size() < 2)
-    throw ConfigError(text(where, used == 1 ? ": the only row is" : text(": all ", used, " rows are"),
-                           " of class \"", values.front(), "\"; a classification needs two classes or more"));
+    throw ConfigError(text(where, used == 1 ? ": the only row is" : text(": all ", used, " rows are"), " of class \"",
+                           values.front(), "\"; a classification needs two classes or more"));
   if (values.size() > 1000)
     throw ConfigError(text(where, ": the target has ", values.size(), " different values; is it a quantity?"));
   sort_classes(values);
@@ -230,8 +230,7 @@ data::Table read_table(const Study& study, const std::string& path) {
 /// What a modality's own options do to its numbers, value by value: nothing is learned from other rows.
 void transform(data::Column& column, const ModalityConfig& modality) {
   if (column.categorical) return;
-  if (matches_any(modality.zero_missing, column.name))
-    std::ranges::replace(column.numbers, 0.0, std::nan(""));
+  if (matches_any(modality.zero_missing, column.name)) std::ranges::replace(column.numbers, 0.0, std::nan(""));
   for (double& v : column.numbers) {
     if (!modality.clip.empty() && !std::isnan(v)) v = std::clamp(v, modality.clip[0], modality.clip[1]);
     if (!modality.log) continue;
@@ -407,9 +406,7 @@ Parting parting_of(const data::Column& column) {
 void read_partings(Dataset& dataset, const Study& study, const data::Table* table) {
   const auto rows = static_cast<std::int64_t>(dataset.labels.size());
   const Place& where = study.split.place;
-  const auto column = [&](const Strings& names, const Place& place) {
-    return column_of(names, table, place, rows);
-  };
+  const auto column = [&](const Strings& names, const Place& place) { return column_of(names, table, place, rows); };
   if (!study.split.group.empty()) {
     const data::Column groups = column(study.split.group, where);
     for (std::int64_t i = 0; i < rows; ++i)

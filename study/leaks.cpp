@@ -31,14 +31,14 @@ bool same_row(const Dataset& dataset, std::int64_t a, std::int64_t b) {
 }
 
 /// How many rows of a data set like this one would agree with a row in every value that it has, were columns
-/// independent.
-double expected_twins(const Dataset& dataset, std::int64_t row) {
+/// independent. `copies` rows do: they are no evidence of how common its values are.
+double expected_twins(const Dataset& dataset, std::int64_t row, std::int64_t copies) {
   const auto rows = static_cast<double>(dataset.rows());
   double expected = rows;
   for (const Evidence& e : dataset.evidence)
     for (const data::Column& c : e.table.columns) {
       if (c.missing(row)) continue;
-      double alike = 0;
+      double alike = 0.5 - static_cast<double>(copies);
       for (std::int64_t i = 0; i < dataset.rows(); ++i) alike += same_value(c, row, i);
       expected *= alike / rows;
       if (expected < 1e-6) return expected;
@@ -99,8 +99,7 @@ std::string tells(const data::Column& column, const Rows& labels) {
     return "is missing exactly where the class is another";
   const std::size_t classes = classes_in(own);
   if (own.size() < enough_values || classes < 2) return "";
-  if (column.categorical ? codes_tell(codes, own)
-                         : thresholds_tell(numbers, own, classes) || codes_tell(numbers, own))
+  if (column.categorical ? codes_tell(codes, own) : thresholds_tell(numbers, own, classes) || codes_tell(numbers, own))
     return "tells the class without an error";
   return "";
 }
@@ -153,12 +152,11 @@ DuplicateRows duplicate_rows(const Dataset& dataset) {
     else
       out.emplace_back(*twin, own);
   }
+  std::map<std::int64_t, std::int64_t> copies;
+  for (const auto& [first, later] : out) copies.try_emplace(first, 1).first->second += 1;
   std::map<std::int64_t, bool> suspicious;
-  std::erase_if(out, [&](const auto& pair) {
-    const auto [it, added] = suspicious.emplace(pair.first, false);
-    if (added) it->second = expected_twins(dataset, pair.first) < not_by_chance;
-    return !it->second;
-  });
+  for (const auto& [first, count] : copies) suspicious[first] = expected_twins(dataset, first, count) < not_by_chance;
+  std::erase_if(out, [&](const auto& pair) { return !suspicious[pair.first]; });
   return out;
 }
 
@@ -212,8 +210,8 @@ void check_split(const Study& study, const Dataset& dataset, const data::Split& 
 void check_preparation(const Preparation& preparation, const data::Split& split, const std::string& name) {
   Rows train = split.train;
   std::ranges::sort(train);
-  const auto foreign = static_cast<std::size_t>(std::ranges::count_if(
-      preparation.rows, [&](std::int64_t i) { return !std::ranges::binary_search(train, i); }));
+  const auto foreign = static_cast<std::size_t>(
+      std::ranges::count_if(preparation.rows, [&](std::int64_t i) { return !std::ranges::binary_search(train, i); }));
   if (foreign > 0)
     throw ConfigError(text("compare: ", name, ": the preparation was learned from ", preparation.rows.size(),
                            " rows, of which ", foreign,

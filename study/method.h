@@ -45,7 +45,7 @@ struct Task {
   /// A file that keeps what is needed to go on after Ctrl-C; empty: none. `resume` reads it if it is there.
   std::string checkpoint = {};
   bool resume = false;
-  std::string origin = {};  ///< what a checkpoint must be of: the study, its data, the seed
+  std::string origin = {};   ///< what a checkpoint must be of: the study, its data, the seed
   data::Labels groups = {};  ///< of all rows of x: what inner folds keep together; empty: nothing
 };
 

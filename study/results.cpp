@@ -72,12 +72,16 @@ Record record_from(const Json& in) {
     r.interval = data::Interval{number_from(i.at(0)), number_from(i.at(1)), number_from(i.at(2))};
   }
   const Json& t = in.at("trust");
-  r.trust = {t.at("calibration_error").get<double>(),          optional_from(t.at("temperature")),
-             optional_from(t.at("scaled_calibration_error")), t.at("risk").get<std::vector<double>>(),
-             t.at("referred_risk").get<double>(),              t.at("area").get<double>()};
+  r.trust = {t.at("calibration_error").get<double>(),
+             optional_from(t.at("temperature")),
+             optional_from(t.at("scaled_calibration_error")),
+             t.at("risk").get<std::vector<double>>(),
+             t.at("referred_risk").get<double>(),
+             t.at("area").get<double>()};
   if (in.contains("parts"))
     for (const auto& [name, p] : in["parts"].items())
-      r.parts.push_back({name, p.at("rows").get<std::int64_t>(), number_from(p.at("metric")), number_from(p.at("accuracy"))});
+      r.parts.push_back(
+          {name, p.at("rows").get<std::int64_t>(), number_from(p.at("metric")), number_from(p.at("accuracy"))});
   if (in.contains("weights")) r.weights = in["weights"].get<std::vector<double>>();
   if (in.contains("curve")) {
     const Json& c = in["curve"];
@@ -116,12 +120,18 @@ std::string to_json(const Run& run, const Findings& findings) {
   for (std::size_t c = 0; c < run.classes.size(); ++c)
     out["classes"].push_back({{"name", run.classes[c]}, {"rows", run.class_rows[c]}});
   out["modalities"] = run.modalities;
-  out["protocol"] = {{"kind", run.parts.kind},     {"splits", run.splits},
-                     {"seeds", run.seeds},         {"given_seeds", run.given_seeds},
-                     {"test", run.test},           {"train_rows", run.train_rows},
-                     {"test_rows", run.test_rows}, {"level", run.level},
-                     {"metric", run.metric},       {"validation_metric", run.validation_metric},
-                     {"reference", run.reference}, {"refer", run.refer},
+  out["protocol"] = {{"kind", run.parts.kind},
+                     {"splits", run.splits},
+                     {"seeds", run.seeds},
+                     {"given_seeds", run.given_seeds},
+                     {"test", run.test},
+                     {"train_rows", run.train_rows},
+                     {"test_rows", run.test_rows},
+                     {"level", run.level},
+                     {"metric", run.metric},
+                     {"validation_metric", run.validation_metric},
+                     {"reference", run.reference},
+                     {"refer", run.refer},
                      {"data_checksum", run.data_checksum}};
   out["summary"] = Json::array();
   for (const Summary& row : findings.rows) {

@@ -39,9 +39,12 @@ std::vector<data::Split> forward(const Dataset& dataset, std::int64_t count, dou
     // Rows of one moment stay on one side.
     while (to > from && to < late.size() && when(late[to]) == when(late[to - 1])) ++to;
     if (to <= from)
-      throw ConfigError(text("split: ", late.size(), " rows at the end, too many of them of one moment, do not part into ",
-                             count, " spans\n  help: ask for fewer splits in [compare]"));
-    data::Split split{first.train, {late.begin() + static_cast<std::ptrdiff_t>(from), late.begin() + static_cast<std::ptrdiff_t>(to)}};
+      throw ConfigError(text("split: ", late.size(),
+                             " rows at the end, too many of them of one moment, do not part into ", count,
+                             " spans\n  help: ask for fewer splits in [compare]"));
+    data::Split split{
+        first.train,
+        {late.begin() + static_cast<std::ptrdiff_t>(from), late.begin() + static_cast<std::ptrdiff_t>(to)}};
     split.train.insert(split.train.end(), late.begin(), late.begin() + static_cast<std::ptrdiff_t>(from));
     std::ranges::sort(split.train);
     std::ranges::sort(split.test);
@@ -97,7 +100,8 @@ Splits parse_splits(const std::string& json, const std::string& path, const Data
   Splits out;
   try {
     if (in.at("data_checksum").get<std::string>() != checksum(dataset))
-      throw ConfigError(text("splits: ", path, " was written for other data than the study reads now\n"
+      throw ConfigError(text("splits: ", path,
+                             " was written for other data than the study reads now\n"
                              "  help: give it the same files, modalities and rows, or draw new splits"));
     out.kind = in.at("kind").get<std::string>();
     for (const Json& one : in.at("splits")) {

@@ -26,8 +26,8 @@ class Training {
   void run();
 
   std::vector<fusion::Classifier> networks;  ///< each as it was at its best epoch
-  double validation = 0;  ///< the task's metric on the rows that were held out (of all folds together)
-  Curve curve;            ///< of the first network
+  double validation = 0;       ///< the task's metric on the rows that were held out (of all folds together)
+  Curve curve;                 ///< of the first network
   data::Predictions held_out;  ///< the rows held out, each with the answer of a network that had not seen it
 
  private:

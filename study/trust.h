@@ -7,13 +7,13 @@
 #include <weft/study/dataset.h>
 #include <weft/study/method.h>
 
-/// How far the answers of one fit can be relied on: calibration, what referring the least certain rows gains, and results
-/// part by part.
+/// How far the answers of one fit can be relied on: calibration, what referring the least certain rows gains, and
+/// results part by part.
 namespace weft::study {
 
 struct Trust {
-  double calibration_error = 0;                   ///< expected calibration error of 15 bins, as the method answers
-  std::optional<double> temperature;              ///< fitted on held-out training rows; none where a method has none
+  double calibration_error = 0;                    ///< expected calibration error of 15 bins, as the method answers
+  std::optional<double> temperature;               ///< fitted on held-out training rows; none where a method has none
   std::optional<double> scaled_calibration_error;  ///< with the probabilities at that temperature
   std::vector<double> risk;  ///< share of errors among the most certain 1/20, 2/20 ... 20/20 of the test rows
   double referred_risk = 0;  ///< the same when the study's share of the least certain is referred

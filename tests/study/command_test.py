@@ -102,7 +102,7 @@ class Command(unittest.TestCase):
         done = self.compare()
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn('l2: blood', done.stdout)
-        self.assertEqual(sorted(os.listdir(os.path.join(self.root, 'out'))), ['report.html', 'results.csv', 'results.json'])
+        self.assertEqual(sorted(os.listdir(os.path.join(self.root, 'out'))), ['report.html', 'results.csv', 'results.json', 'splits.json'])
         again = self.compare('--json', '--quiet')
         self.assertEqual(again.returncode, 0, again.stderr)
         with open(os.path.join(self.root, 'out', 'results.json'), encoding='utf-8') as f:
@@ -188,7 +188,7 @@ class Command(unittest.TestCase):
         self.write('out/compare.weft-checkpoint', checkpoint)
         resumed = self.weft(*args, '--out', 'out', '--quiet', '--resume')
         self.assertEqual(resumed.returncode, 0, resumed.stderr)
-        for name in ['results.json', 'results.csv', 'report.html']:
+        for name in ['results.json', 'results.csv', 'report.html', 'splits.json']:
             self.assertEqual(self.read('whole', name), self.read('out', name), name)
         self.assertNotIn('compare.weft-checkpoint', os.listdir(self.path('out')))
 
