@@ -31,14 +31,14 @@ bool same_row(const Dataset& dataset, std::int64_t a, std::int64_t b) {
 }
 
 /// How many rows of a data set like this one would agree with a row in every value that it has, were columns
-/// independent. `copies` rows do: they are no evidence of how common its values are.
-double expected_twins(const Dataset& dataset, std::int64_t row, std::int64_t copies) {
+/// independent. That the row itself and a twin have them is no evidence of how common they are.
+double expected_twins(const Dataset& dataset, std::int64_t row) {
   const auto rows = static_cast<double>(dataset.rows());
   double expected = rows;
   for (const Evidence& e : dataset.evidence)
     for (const data::Column& c : e.table.columns) {
       if (c.missing(row)) continue;
-      double alike = 0.5 - static_cast<double>(copies);
+      double alike = 0.5 - 2;
       for (std::int64_t i = 0; i < dataset.rows(); ++i) alike += same_value(c, row, i);
       expected *= alike / rows;
       if (expected < 1e-6) return expected;
@@ -152,10 +152,9 @@ DuplicateRows duplicate_rows(const Dataset& dataset) {
     else
       out.emplace_back(*twin, own);
   }
-  std::map<std::int64_t, std::int64_t> copies;
-  for (const auto& [first, later] : out) copies.try_emplace(first, 1).first->second += 1;
   std::map<std::int64_t, bool> suspicious;
-  for (const auto& [first, count] : copies) suspicious[first] = expected_twins(dataset, first, count) < not_by_chance;
+  for (const auto& [first, later] : out)
+    if (!suspicious.contains(first)) suspicious[first] = expected_twins(dataset, first) < not_by_chance;
   std::erase_if(out, [&](const auto& pair) { return !suspicious[pair.first]; });
   return out;
 }

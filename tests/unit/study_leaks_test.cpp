@@ -172,7 +172,7 @@ TEST_CASE("leaks: a row that is there twice is refused, kept together or allowed
   const Study together_study = small_study("[split]\nduplicates = 'together'\n");
   CHECK(refused(together_study, d) == "no error");
   const std::vector<std::int64_t> groups = together(together_study, d);
-  for (const std::size_t i : {1, 2, 3, 4, 5, 6, 8, 9, 10, 11}) CHECK(groups[i] == groups[48 + i]);
+  for (const std::size_t i : {1U, 2U, 3U, 4U, 5U, 6U, 8U, 9U, 10U, 11U}) CHECK(groups[i] == groups[48 + i]);
   CHECK(groups[12] != groups[13]);
   // Values that many rows share agree by chance: two answers of yes or no are no fingerprint.
   Dataset coarse = small_dataset();
