@@ -10,6 +10,9 @@
 namespace weft::study {
 namespace {
 
+/// Of the gradient of the mean loss: metrics no longer change below it, and thousands of columns take minutes.
+constexpr double tolerance = 1e-6;
+
 /// Stratified folds of an inner cross-validation: 5, or as many as the smallest class has members, or as there are
 /// groups where these must stay whole.
 std::vector<data::Split> inner_folds(data::Labels labels, data::Labels groups, Generator& generator) {
@@ -139,13 +142,14 @@ class LateFitted : public Fitted {
   static LinearModel fit(const Task& task, const Matrix& x, data::Labels labels, data::Labels groups,
                          bool choose_penalty) {
     const auto classes = static_cast<std::size_t>(task.classes);
-    if (!choose_penalty) return fit_l2(x, labels, classes);
+    const L2Options options{.tolerance = tolerance};
+    if (!choose_penalty) return fit_l2(x, labels, classes, options);
     static constexpr double strengths[] = {1e-4, 1e-3, 1e-2, 1e-1, 1, 10};
     Generator generator{task.seed, 0};
     const auto folds = inner_folds(labels, groups, generator);
     // A modality may be known of one member of a class only.
-    if (folds.empty()) return fit_l2(x, labels, classes);
-    return fit_l2_cv(x, labels, classes, folds, data::metric("log_loss"), strengths);
+    if (folds.empty()) return fit_l2(x, labels, classes, options);
+    return fit_l2_cv(x, labels, classes, folds, data::metric("log_loss"), strengths, options);
   }
 
   std::vector<int> modalities_;
@@ -200,8 +204,9 @@ class Ridge : public Method {
     Matrix x = features(task.x, task.rows);
     const Scaling scaling(x);
     scaling.apply(x);
-    return std::make_unique<JointFitted>(fit_l2(x, labels_of(task, task.rows), static_cast<std::size_t>(task.classes)),
-                                         scaling);
+    return std::make_unique<JointFitted>(
+        fit_l2(x, labels_of(task, task.rows), static_cast<std::size_t>(task.classes), {.tolerance = tolerance}),
+        scaling);
   }
 };
 

@@ -385,6 +385,7 @@ CompareConfig read_compare(Section s, const DataConfig& data) {
   CompareConfig c;
   c.place = s.place();
   c.fusions = known_only(s, "fusions", "fusion", fusion_names());
+  c.committee = s.boolean("committee", c.committee);
   c.baselines = known_only(s, "baselines", "baseline", baseline_names());
   c.reference = s.one_of("reference", {"l1", "l2", "late_l2", "late_cv"}, c.reference);
   c.splits = s.integer("splits", c.splits, 2, 100'000);

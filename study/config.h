@@ -131,6 +131,7 @@ struct SelectConfig {
 
 struct CompareConfig {
   std::vector<std::string> fusions;    ///< empty: all there are
+  bool committee = false;              ///< the mean of all these fusions' decisions is one more
   std::vector<std::string> baselines;  ///< empty: all there are
   std::string reference = "l1";        ///< what the chosen fusion is compared with
   std::int64_t splits = 30;

@@ -223,6 +223,53 @@ class Network final : public Method {
   std::string fusion_, single_;
 };
 
+/// "committee": several fusions, each trained as it would be alone; the answer is the mean of theirs. Nothing is
+/// learned about whom to follow, so that few validation rows are enough to judge it by.
+class Committee final : public Method {
+ public:
+  explicit Committee(Methods members) : Method("committee", MethodKind::fusion), members_(std::move(members)) {}
+
+  std::unique_ptr<Fitted> fit(const Task& task) const override {
+    Task own = task;
+    own.checkpoint.clear();  // a checkpoint knows one training only
+    auto fitted = std::make_unique<Result>();
+    for (const auto& method : members_) fitted->members.push_back(method->fit(own));
+    const auto count = static_cast<double>(members_.size());
+    data::Predictions held_out = *fitted->members.front()->held_out;  // the same rows for all: one seed, one split
+    std::ranges::fill(held_out.probabilities, 0.0);
+    for (const auto& member : fitted->members)
+      for (std::size_t i = 0; i < held_out.probabilities.size(); ++i)
+        held_out.probabilities[i] += member->held_out->probabilities[i] / count;
+    fitted->validation = task.metric.compute(held_out);
+    fitted->held_out = std::move(held_out);
+    return fitted;
+  }
+
+ private:
+  struct Result final : Fitted {
+    std::vector<std::unique_ptr<Fitted>> members;
+    Outcome predict(const data::Modalities& x) const override {
+      Outcome mean;
+      for (const auto& member : members) {
+        const Outcome one = member->predict(x);
+        mean.probabilities.resize(one.probabilities.size());
+        for (std::size_t i = 0; i < one.probabilities.size(); ++i)
+          mean.probabilities[i] += one.probabilities[i] / static_cast<double>(members.size());
+      }
+      return mean;
+    }
+  };
+
+  Methods members_;
+};
+
+Methods fusions_of(const Study& study) {
+  Methods methods;
+  for (const std::string& name : study.compare.fusions.empty() ? fusion_names() : study.compare.fusions)
+    methods.push_back(make_fusion(study, name));
+  return methods;
+}
+
 }  // namespace
 
 Outcome answer(const fusion::Classifier& net, const data::Modalities& rows) {
@@ -238,8 +285,8 @@ Methods make_fusions(const Study& study) {
   Methods methods;
   for (const ModalityConfig& m : study.modalities)
     methods.push_back(std::make_unique<Network>(study, "single", "single: " + m.name, MethodKind::single, m.name));
-  for (const std::string& name : study.compare.fusions.empty() ? fusion_names() : study.compare.fusions)
-    methods.push_back(make_fusion(study, name));
+  for (auto& fusion : fusions_of(study)) methods.push_back(std::move(fusion));
+  if (study.compare.committee) methods.push_back(std::make_unique<Committee>(fusions_of(study)));
   return methods;
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <numeric>
 
 #include <unistd.h>
@@ -408,6 +409,34 @@ TEST_CASE("selection: settings by validation score within training rows") {
       CHECK(run.records[i].selected == again.records[i].selected);
       CHECK(run.records[i].validation == again.records[i].validation);
     }
+}
+
+TEST_CASE("committee: the mean of what its fusions say, and judged by the mean of their held-out answers") {
+  Study study = small_study();
+  study.compare.committee = true;
+  const Dataset d = small_dataset();
+  const Run run = compare(study, d, make_fusions(study));
+  CHECK(run.methods.back() == "committee");
+  const data::Modalities x = Preparation::fit(d, run.parts.drawn[0].train).apply(d).rows(run.parts.drawn[0].train);
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(x.batch())), labels;
+  std::iota(rows.begin(), rows.end(), 0);
+  for (const std::int64_t i : run.parts.drawn[0].train) labels.push_back(d.labels[static_cast<std::size_t>(i)]);
+  const Task task{x, labels, 2, rows, data::metric("log_loss"), 7};
+  const Methods methods = make_fusions(study);
+  std::vector<double> mean(labels.size() * 2, 0.0);
+  for (const auto& method : methods) {
+    if (method->kind != MethodKind::fusion) continue;
+    const auto said = method->fit(task)->predict(x).probabilities;
+    for (std::size_t i = 0; i < mean.size(); ++i)
+      if (method->name == "committee")
+        CHECK(said[i] == doctest::Approx(mean[i] / 2));
+      else
+        mean[i] += said[i];
+  }
+  std::map<std::string, double> loss;
+  for (const Record& r : run.records)
+    if (r.split == 0) loss[r.method] = *r.validation;
+  CHECK(loss["committee"] <= (loss["late"] + loss["mean"]) / 2);  // the log-loss is convex
 }
 
 TEST_CASE("study file: splits, selection and readers") {
