@@ -359,6 +359,54 @@ TEST_CASE("reliability: a fit's temperature, its errors by coverage, its parts, 
   CHECK(plain.find("20% referred") != std::string::npos);
 }
 
+TEST_CASE("compare: seeds and a bootstrap interval on the split that comes with the data") {
+  Dataset d = small_dataset();
+  d.fixed = data::Split{{}, {}};
+  for (std::int64_t i = 0; i < 60; ++i) (i < 42 ? d.fixed->train : d.fixed->test).push_back(i);
+  Study study = small_study();
+  study.compare.given_seeds = 3;
+  Methods methods = make_baselines(study);
+  for (auto& fusion : make_fusions(study)) methods.push_back(std::move(fusion));
+  const Run run = compare(study, d, methods);
+  const auto given = [&](const char* method) {
+    return std::ranges::count_if(run.records, [&](const Record& r) { return r.split < 0 && r.method == method; });
+  };
+  CHECK(given("late") == 3);
+  CHECK(given("l2") == 1);
+  CHECK(run.records.size() == static_cast<std::size_t>(1 + 2 + 2 * 3 + 3 * (1 + 2 + 2)));
+  for (const Record& r : run.records) {
+    CHECK(r.interval.has_value() == (r.split < 0));
+    if (r.interval) CHECK((r.interval->low <= r.metrics[0] && r.metrics[0] <= r.interval->high));
+  }
+  const Findings findings = summarize(run);
+  for (const Summary& row : findings.rows) {
+    REQUIRE(row.fixed);
+    CHECK(row.fixed->low <= row.fixed->high);
+    if (row.kind != MethodKind::fusion) CHECK(row.fixed_deviation == 0);
+  }
+}
+
+TEST_CASE("splits: parts that lack what training or the metric needs") {
+  const Dataset d = small_dataset();
+  const Study study = small_study();
+  Splits splits;
+  splits.kind = "file";
+  splits.drawn.resize(1);
+  for (std::int64_t i = 0; i < 60; ++i)  // tests class 0 only
+    (d.labels[static_cast<std::size_t>(i)] || i < 30 ? splits.drawn[0].train : splits.drawn[0].test).push_back(i);
+  const std::string what = message([&] { check_splits(study, d, splits); });
+  CHECK(what.starts_with("x.toml:17: split 1: roc_auc: "));
+  CHECK(what.ends_with("\n  help: choose a metric that does without, say balanced_accuracy or log_loss"));
+  splits.names = {"north"};
+  splits.drawn[0] = {};
+  for (std::int64_t i = 0; i < 60; ++i)  // one row of class 1 is left to train on
+    (!d.labels[static_cast<std::size_t>(i)] || i == 3 ? splits.drawn[0].train : splits.drawn[0].test).push_back(i);
+  CHECK(
+      message([&] { check_splits(study, d, splits); }) ==
+      "x.toml:3: of the 30 rows of class \"yes\", 1 would be to train on in split \"north\"; to train and to validate "
+      "takes 2\n  help: leave its rows out by leave_out in [study], or join it to another");
+}
+
 TEST_CASE("reliability: temperature from held-out rows mends overconfidence") {
   data::Predictions held_out, test;
   held_out.classes = test.classes = 2;
