@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <numeric>
 #include <thread>
 
 #include <nlohmann/json.hpp>
@@ -210,12 +211,20 @@ void run_train(const CommandOptions& options) {
   model.fusion = study.fusion.name;
   model.classes = dataset.classes;
   model.preparation = Preparation::fit(dataset, model.split.train);
-  const data::Modalities x = model.preparation.apply(dataset);
-  const std::vector<std::int64_t> groups = together(study, dataset);
+  const data::Modalities all = model.preparation.apply(dataset), x = all.rows(model.split.train);
+  const auto trained = [&](const std::vector<std::int64_t>& values) {
+    std::vector<std::int64_t> out;
+    for (const std::int64_t i : model.split.train)
+      if (!values.empty()) out.push_back(values[static_cast<std::size_t>(i)]);
+    return out;
+  };
+  const std::vector<std::int64_t> labels = trained(dataset.labels), groups = trained(together(study, dataset));
+  std::vector<std::int64_t> rows(labels.size());
+  std::iota(rows.begin(), rows.end(), 0);
 
   set_threads(1);
   Progress progress(stderr, options.quiet);
-  Task task{x, dataset.labels, dataset.class_count(), model.split.train, data::metric(study.train.metric)};
+  Task task{x, labels, dataset.class_count(), rows, data::metric(study.train.metric)};
   task.groups = groups;
   task.seed = derive_seed(model.seed, 0);
   task.checkpoint = folder.path(train_checkpoint);
@@ -238,7 +247,7 @@ void run_train(const CommandOptions& options) {
                {"train_rows", model.split.train.size()},
                {"test_rows", model.split.test.size()}};
   if (fitted->validation) results["validation"] = {{study.train.metric, *fitted->validation}};
-  results["test"] = judge(predictions_of(dataset, model.split.test, fitted->predict(x.rows(model.split.test))),
+  results["test"] = judge(predictions_of(dataset, model.split.test, fitted->predict(all.rows(model.split.test))),
                           study.compare.metric, model.seed, 0.95, table);
   results["curve"] = {{"train_loss", fitted->curve.train_loss},
                       {"validation_loss", fitted->curve.validation_loss},

@@ -91,7 +91,12 @@ std::string results_table(const Run& run, const Findings& findings) {
                 "</th><td class=\"main left\">", fixed(row.metrics[0].estimate), "<small>", fixed(row.metrics[0].low),
                 " to ", fixed(row.metrics[0].high), "</small>", whisker(row.metrics[0], low, high), "</td>");
     for (std::size_t k = 1; k < row.metrics.size(); ++k) out += "<td>" + fixed(row.metrics[k].estimate) + "</td>";
-    if (run.fixed) out += "<td>" + (row.fixed ? fixed(row.fixed->estimate) : std::string("–")) + "</td>";
+    if (run.fixed)
+      out += "<td>" +
+             (row.fixed ? text(fixed(row.fixed->estimate), "<small> ", fixed(row.fixed->low), " to ",
+                               fixed(row.fixed->high), "</small>")
+                        : std::string("–")) +
+             "</td>";
     out += "</tr>\n";
   }
   return out + close_table;
@@ -290,8 +295,7 @@ std::string html_report(const Run& run, const Findings& findings) {
   for (std::size_t m = 0; m < run.modalities.size(); ++m) out += text(m ? ", " : "", escape(run.modalities[m]));
   out += text(". ", escape(protocol_text(run)),
               " (rows to train on / to test on); standardisation, filling of gaps, early stopping and every choice see "
-              "training "
-              "rows only.</p>\n");
+              "training rows only.</p>\n");
   out += "<h2>Results</h2>\n" + paired_text(run, findings) + results_table(run, findings);
   out +=
       "<p class=\"soft\">Intervals are for repeated splits that share rows, so they are wider than s/√n "

@@ -81,7 +81,7 @@ std::string against_table(const Run& run, const Findings& findings, const Style&
   return '\n' + table.str(style);
 }
 
-/// Subgroups and patterns of missing modalities, for the chosen fusion, or the first method where there is none.
+/// Subgroups and patterns of missing modalities, of the last row: the chosen fusion where there is one.
 std::string parts_table(const Run& run, const Findings& findings, const Style& style) {
   if (findings.rows.empty() || findings.rows.back().parts.empty()) return "";
   const Summary& row = findings.rows.back();
@@ -132,7 +132,12 @@ std::string text_report(const Run& run, const Findings& findings, const Style& s
     std::vector<std::string> cells = {narrow && row.chosen ? "chosen" : row.method, fixed(row.metrics[0].estimate),
                                       fixed(row.metrics[0].low) + " to " + fixed(row.metrics[0].high)};
     for (const std::size_t k : others) cells.push_back(fixed(row.metrics[k].estimate));
-    if (run.fixed) cells.push_back(row.fixed ? fixed(row.fixed->estimate) : "");
+    if (run.fixed)
+      cells.push_back(
+          !row.fixed ? ""
+          : style.columns > 0 && style.columns < 110
+              ? fixed(row.fixed->estimate)
+              : text(fixed(row.fixed->estimate), " (", fixed(row.fixed->low), " to ", fixed(row.fixed->high), ')'));
     table.row(std::move(cells), row.chosen);
   }
   out += table.str(style);

@@ -234,6 +234,12 @@ class Command(unittest.TestCase):
         self.write('small.csv', table(61))
         self.fails(self.compare(), 'splits: s.json was written for other data than the study reads now')
 
+    def test_selected_settings_are_kept_with_the_model(self):
+        self.write('small.toml', STUDY + '[select]\nwidth = [3, 5]\nlr = [0.001, 0.01]\n')
+        trained = json.loads(self.train('--json').stdout)
+        self.assertIn(trained['selected']['width'], (3, 5))
+        self.assertEqual(json.loads(self.weft('evaluate', 'model', '--json').stdout), trained['test'])
+
     def test_groups_sites_and_parts(self):
         rows = [line + f',p{i // 4},{"north" if i < 20 else "south"}' for i, line in enumerate(table().splitlines()[1:])]
         self.write('small.csv', '\n'.join(['blood_a,blood_b,age,sick,patient,site'] + rows) + '\n')

@@ -395,7 +395,7 @@ TEST_CASE("splits: parts that lack what training or the metric needs") {
   for (std::int64_t i = 0; i < 60; ++i)  // tests class 0 only
     (d.labels[static_cast<std::size_t>(i)] || i < 30 ? splits.drawn[0].train : splits.drawn[0].test).push_back(i);
   const std::string what = message([&] { check_splits(study, d, splits); });
-  CHECK(what.starts_with("x.toml:17: split 1: roc_auc: "));
+  CHECK(what.starts_with("x.toml:20: split 1: roc_auc: all 15 labels are 0, "));
   CHECK(what.ends_with("\n  help: choose a metric that does without, say balanced_accuracy or log_loss"));
   splits.names = {"north"};
   splits.drawn[0] = {};
