@@ -2,6 +2,7 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include <weft/study/linear.h>
 #include <weft/study/method.h>
@@ -9,13 +10,20 @@
 namespace weft::study {
 namespace {
 
-/// Stratified folds of an inner cross-validation: 5, or as many as the smallest class has members.
-std::vector<data::Split> inner_folds(data::Labels labels, Generator& generator) {
+/// Of the gradient of the mean loss: metrics no longer change below it, and thousands of columns take minutes.
+constexpr double tolerance = 1e-6;
+
+/// Stratified folds of an inner cross-validation: 5, or as many as the smallest class has members, or as there are
+/// groups where these must stay whole.
+std::vector<data::Split> inner_folds(data::Labels labels, data::Labels groups, Generator& generator) {
   std::map<std::int64_t, int> members;
   for (const std::int64_t label : labels) ++members[label];
   int folds = 5;
   for (const auto& [label, count] : members) folds = std::min(folds, count);
-  return folds < 2 ? std::vector<data::Split>() : data::stratified_k_fold(labels, folds, generator);
+  folds = groups.empty() ? folds : std::min(folds, static_cast<int>(std::set(groups.begin(), groups.end()).size()));
+  if (folds < 2) return {};
+  return groups.empty() ? data::stratified_k_fold(labels, folds, generator)
+                        : data::group_k_fold(groups, folds, generator, labels);
 }
 
 std::vector<std::int64_t> all_rows(const data::Modalities& x) {
@@ -24,10 +32,15 @@ std::vector<std::int64_t> all_rows(const data::Modalities& x) {
   return rows;
 }
 
+std::vector<std::int64_t> at_rows(data::Labels values, std::span<const std::int64_t> rows) {
+  std::vector<std::int64_t> out;
+  if (!values.empty())
+    for (const std::int64_t i : rows) out.push_back(values[static_cast<std::size_t>(i)]);
+  return out;
+}
+
 std::vector<std::int64_t> labels_of(const Task& task, std::span<const std::int64_t> rows) {
-  std::vector<std::int64_t> labels;
-  for (const std::int64_t i : rows) labels.push_back(task.labels[static_cast<std::size_t>(i)]);
-  return labels;
+  return at_rows(task.labels, rows);
 }
 
 /// Rows of one modality; 0, the training mean of a standardised column, where it is absent.
@@ -97,7 +110,7 @@ class LateFitted : public Fitted {
       Matrix x = features(task.x, m, rows);
       scalings_.emplace_back(x);
       scalings_.back().apply(x);
-      models_.push_back(one_class ? LinearModel{} : fit(task, x, labels, choose_penalty));
+      models_.push_back(one_class ? LinearModel{} : fit(task, x, labels, at_rows(task.groups, rows), choose_penalty));
     }
   }
 
@@ -126,15 +139,17 @@ class LateFitted : public Fitted {
   }
 
  private:
-  static LinearModel fit(const Task& task, const Matrix& x, data::Labels labels, bool choose_penalty) {
+  static LinearModel fit(const Task& task, const Matrix& x, data::Labels labels, data::Labels groups,
+                         bool choose_penalty) {
     const auto classes = static_cast<std::size_t>(task.classes);
-    if (!choose_penalty) return fit_l2(x, labels, classes);
+    const L2Options options{.tolerance = tolerance};
+    if (!choose_penalty) return fit_l2(x, labels, classes, options);
     static constexpr double strengths[] = {1e-4, 1e-3, 1e-2, 1e-1, 1, 10};
     Generator generator{task.seed, 0};
-    const auto folds = inner_folds(labels, generator);
+    const auto folds = inner_folds(labels, groups, generator);
     // A modality may be known of one member of a class only.
-    if (folds.empty()) return fit_l2(x, labels, classes);
-    return fit_l2_cv(x, labels, classes, folds, data::metric("log_loss"), strengths);
+    if (folds.empty()) return fit_l2(x, labels, classes, options);
+    return fit_l2_cv(x, labels, classes, folds, data::metric("log_loss"), strengths, options);
   }
 
   std::vector<int> modalities_;
@@ -189,8 +204,9 @@ class Ridge : public Method {
     Matrix x = features(task.x, task.rows);
     const Scaling scaling(x);
     scaling.apply(x);
-    return std::make_unique<JointFitted>(fit_l2(x, labels_of(task, task.rows), static_cast<std::size_t>(task.classes)),
-                                         scaling);
+    return std::make_unique<JointFitted>(
+        fit_l2(x, labels_of(task, task.rows), static_cast<std::size_t>(task.classes), {.tolerance = tolerance}),
+        scaling);
   }
 };
 
@@ -200,7 +216,7 @@ class Lasso : public Method {
   std::unique_ptr<Fitted> fit(const Task& task) const override {
     const auto labels = labels_of(task, task.rows);
     Generator generator{task.seed, 0};
-    const auto folds = inner_folds(labels, generator);
+    const auto folds = inner_folds(labels, at_rows(task.groups, task.rows), generator);
     // Folds hold few rows: their AUC is a rougher judge of a penalty than their log-loss.
     const data::NamedMetric& score = data::metric("log_loss");
     L1Options options;

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <numeric>
 #include <thread>
 
 #include <nlohmann/json.hpp>
@@ -81,6 +82,7 @@ struct Model {
   std::vector<std::string> classes;
   data::Split split;
   Preparation preparation;
+  std::vector<std::pair<std::string, double>> selected;  ///< what [select] chose
   std::string data, network;  ///< checksums of what it was trained on, and of its network file
 };
 
@@ -101,6 +103,7 @@ std::string model_json(const Model& model) {
            {"train", model.split.train},
            {"test", model.split.test},
            {"preparation", model.preparation.to_json()},
+           {"selected", model.selected},
            {"data_checksum", model.data},
            {"network_checksum", model.network}};
   // A path may hold bytes that are not UTF-8.
@@ -125,6 +128,7 @@ Model load_model(const std::string& folder) {
     model.split.train = in.at("train").get<std::vector<std::int64_t>>();
     model.split.test = in.at("test").get<std::vector<std::int64_t>>();
     model.preparation = Preparation::from_json(in.at("preparation").get<std::string>());
+    in.at("selected").get_to(model.selected);
     model.data = in.at("data_checksum").get<std::string>();
     model.network = in.at("network_checksum").get<std::string>();
   } catch (const nlohmann::json::exception&) {
@@ -136,7 +140,9 @@ Model load_model(const std::string& folder) {
 /// The network of a kept model.
 std::unique_ptr<Fitted> load_network(const Model& model, const std::string& folder) {
   const std::string path = (std::filesystem::path(folder) / network_file).string();
-  auto fitted = load_fitted(model.study, model.fusion, path);
+  Study study = model.study;
+  for (const auto& [key, value] : model.selected) set_selectable(study, key, value);
+  auto fitted = load_fitted(study, model.fusion, path);
   if (file_checksum(path) != model.network)
     throw FileError(text("load: ", path, " is not the network that ", model_file,
                          " beside it was written with\n  help: train again"));
@@ -149,14 +155,17 @@ void run_compare(const CommandOptions& options) {
   const Study study = load_study(options.study);
   const Dataset dataset = load_dataset(study);
   check_enough(study, dataset);
+  const std::uint64_t seed = options.seed.value_or(study.train.seed);
+  const Splits splits = make_splits(study, dataset, options.splits.value_or(study.compare.splits), seed);
+  check_splits(study, dataset, splits);
   OutputFolder folder("compare", folder_of(options, study));
 
   Methods methods = make_baselines(study);
   for (auto& fusion : make_fusions(study)) methods.push_back(std::move(fusion));
   Progress progress(stderr, options.quiet);
   CompareOptions compare_options;
-  compare_options.splits = options.splits;
-  compare_options.seed = options.seed;
+  compare_options.parts = splits;
+  compare_options.seed = seed;
   compare_options.jobs =
       options.jobs > 0 ? options.jobs : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   compare_options.checkpoint = folder.path(compare_checkpoint);
@@ -172,6 +181,7 @@ void run_compare(const CommandOptions& options) {
   folder.add("results.json", to_json(run, findings));
   folder.add("results.csv", to_csv(run));
   folder.add("report.html", html_report(run, findings));
+  folder.add("splits.json", run.parts.to_json(run.data_checksum));
   folder.commit();
   folder.remove(compare_checkpoint);
   if (options.json) {
@@ -188,19 +198,33 @@ void run_train(const CommandOptions& options) {
   const Study& study = model.study;
   const Dataset dataset = load_dataset(study);
   check_enough(study, dataset);
+  model.seed = options.seed.value_or(study.train.seed);
+  const Splits splits = make_splits(study, dataset, 1, model.seed);
+  model.split = splits.given ? *splits.given : splits.drawn.front();
+  check_splits(study, dataset, splits);
+  check_columns(study, dataset);
+  check_split(study, dataset, model.split, "the split",
+              study.split.duplicates == "allow" ? DuplicateRows() : duplicate_rows(dataset));
   OutputFolder folder("train", folder_of(options, study));
 
   model.fusion = study.fusion.name;
-  model.seed = options.seed.value_or(study.train.seed);
   model.classes = dataset.classes;
-  Generator generator{model.seed, 0};
-  model.split = dataset.fixed ? *dataset.fixed : data::stratified_split(dataset.labels, study.compare.test, generator);
   model.preparation = Preparation::fit(dataset, model.split.train);
-  const data::Modalities x = model.preparation.apply(dataset);
+  const data::Modalities all = model.preparation.apply(dataset), x = all.rows(model.split.train);
+  const auto trained = [&](const std::vector<std::int64_t>& values) {
+    std::vector<std::int64_t> out;
+    for (const std::int64_t i : model.split.train)
+      if (!values.empty()) out.push_back(values[static_cast<std::size_t>(i)]);
+    return out;
+  };
+  const std::vector<std::int64_t> labels = trained(dataset.labels), groups = trained(together(study, dataset));
+  std::vector<std::int64_t> rows(labels.size());
+  std::iota(rows.begin(), rows.end(), 0);
 
   set_threads(1);
   Progress progress(stderr, options.quiet);
-  Task task{x, dataset.labels, dataset.class_count(), model.split.train, data::metric(study.train.metric)};
+  Task task{x, labels, dataset.class_count(), rows, data::metric(study.train.metric)};
+  task.groups = groups;
   task.seed = derive_seed(model.seed, 0);
   task.checkpoint = folder.path(train_checkpoint);
   task.resume = options.resume;
@@ -222,11 +246,13 @@ void run_train(const CommandOptions& options) {
                {"train_rows", model.split.train.size()},
                {"test_rows", model.split.test.size()}};
   if (fitted->validation) results["validation"] = {{study.train.metric, *fitted->validation}};
-  results["test"] = judge(predictions_of(dataset, model.split.test, fitted->predict(x.rows(model.split.test))),
+  results["test"] = judge(predictions_of(dataset, model.split.test, fitted->predict(all.rows(model.split.test))),
                           study.compare.metric, model.seed, 0.95, table);
   results["curve"] = {{"train_loss", fitted->curve.train_loss},
                       {"validation_loss", fitted->curve.validation_loss},
                       {"validation_score", fitted->curve.validation_score}};
+  model.selected = fitted->selected;
+  for (const auto& [key, value] : model.selected) results["selected"][key] = value;
   const std::string staged = folder.stage(network_file);
   fitted->save(staged);
   model.network = file_checksum(staged);

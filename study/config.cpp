@@ -210,6 +210,11 @@ ModalityConfig read_modality(Section s, const DataConfig& data, const std::optio
   c.feature_names = s.string("feature_names");
   c.standardize = s.boolean("standardize", c.standardize);
   c.indicators = s.boolean("indicators", c.indicators);
+  c.zero_missing = s.strings("zero_missing");
+  c.clip = s.numbers("clip");
+  if (!c.clip.empty() && (c.clip.size() != 2 || !(c.clip[0] < c.clip[1])))
+    throw ConfigError(text(s.place("clip").str(), ": \"clip\" in [[modality]] takes the least and the largest value"));
+  c.log = s.boolean("log", false);
   if (encoder) c.encoder = *encoder;
   if (const toml::table* t = s.table("encoder")) c.encoder = read_encoder({*t, "encoder of \"" + c.name + '"', file});
   s.finish();
@@ -217,10 +222,8 @@ ModalityConfig read_modality(Section s, const DataConfig& data, const std::optio
   if (ways != 1)
     throw ConfigError(
         text(c.place.str(), ": modality \"", c.name, "\" needs exactly one of columns, rest = true, files"));
-  if (c.files.empty() == data.file.empty())
-    throw ConfigError(text(
-        c.place.str(), ": modality \"", c.name, "\" takes ",
-        data.file.empty() ? "columns, but [data] names no CSV file" : "files, but [data] already names a CSV file"));
+  if (c.files.empty() && data.file.empty())
+    throw ConfigError(text(c.place.str(), ": modality \"", c.name, "\" takes columns, but [data] names no CSV file"));
   for (std::string& f : c.files) f = resolve(f, c.place, data.folder);
   if (!c.feature_names.empty()) c.feature_names = resolve(c.feature_names, c.place, data.folder);
   return c;
@@ -229,18 +232,80 @@ ModalityConfig read_modality(Section s, const DataConfig& data, const std::optio
 DataConfig read_data(Section s) {
   DataConfig c;
   c.place = s.place();
-  const std::string file = s.string("file");
-  if (!file.empty()) c.file = resolve(file, s.place("file"));
-  c.source_place = s.place(s.has("file") ? "file" : "folder");
   const std::string folder = s.string("folder");
   if (!folder.empty()) c.folder = resolve(folder, s.place("folder"));
+  const std::string file = s.string("file");
+  if (!file.empty()) c.file = resolve(file, s.place("file"), c.folder);
+  c.source_place = s.place(s.has("file") ? "file" : "folder");
   c.exclude = s.strings("exclude");
   c.missing = s.strings("missing");
   c.split_column = s.string("split_column");
   c.fixed_split = s.boolean("fixed_split", false);
   s.finish();
-  if (!c.file.empty() && !c.folder.empty())
-    throw ConfigError(text(c.place.str(), ": [data] has both file and folder; a study reads one CSV or NPY files"));
+  return c;
+}
+
+/// Whether a name in the study means an array and not a column of the CSV.
+bool is_array(const std::string& name) { return name.ends_with(".npy") || name.find(".npz:") != std::string::npos; }
+
+/// A column, or NPY files as they can be opened from here.
+Strings column_or_files(Section& s, std::string_view key, const DataConfig& data) {
+  Strings names = s.strings(key);
+  const bool files = data.file.empty() || std::ranges::all_of(names, is_array);
+  if (!files && names.size() > 1)
+    throw ConfigError(text(s.place(key).str(), ": \"", key, "\" names ", names.size(), " columns, not one"));
+  if (files)
+    for (std::string& name : names) name = resolve(name, s.place(key), data.folder);
+  return names;
+}
+
+SplitConfig read_split(Section s, const DataConfig& data) {
+  SplitConfig c;
+  c.place = s.place();
+  c.group = column_or_files(s, "group", data);
+  c.site = column_or_files(s, "site", data);
+  c.time = column_or_files(s, "time", data);
+  if (s.has("file")) c.file = resolve(s.string("file"), s.place("file"));
+  c.kind = s.one_of("kind", {"stratified", "grouped", "site", "time", "file"},
+                    !c.file.empty()   ? "file"
+                    : !c.site.empty() ? "site"
+                    : !c.time.empty() ? "time"
+                    : c.group.empty() ? "stratified"
+                                      : "grouped");
+  c.duplicates = s.one_of("duplicates", {"refuse", "together", "allow"}, c.duplicates);
+  c.trusted = s.strings("trusted");
+  const auto needs = [&](const char* kind, bool there, const char* key) {
+    if (c.kind == kind && !there)
+      throw ConfigError(text(s.place("kind").str(), ": [split] is of kind \"", kind, "\", but names no ", key));
+  };
+  needs("grouped", !c.group.empty(), "group");
+  needs("site", !c.site.empty(), "site");
+  needs("time", !c.time.empty(), "time");
+  needs("file", !c.file.empty(), "file");
+  if (c.kind == "stratified" && !c.group.empty())
+    throw ConfigError(text(s.place("kind").str(),
+                           ": [split] is of kind \"stratified\", which would tear the groups that it names apart\n"
+                           "  help: use \"grouped\", which keeps the classes' shares as far as groups allow"));
+  s.finish();
+  return c;
+}
+
+SelectConfig read_select(Section s) {
+  SelectConfig c;
+  c.place = s.place();
+  std::size_t combinations = 1;
+  for (const std::string& key : selectable_keys()) {
+    if (!s.has(key)) continue;
+    const std::vector<double> values = s.numbers(key);
+    if (values.empty()) throw ConfigError(text(s.place(key).str(), ": \"", key, "\" in [select] has no values"));
+    combinations *= values.size();
+    c.grid.emplace_back(key, values);
+  }
+  // One that is there but not listed above is reported with the nearest name.
+  for (const std::string& key : selectable_keys()) s.find(key);
+  s.finish();
+  if (combinations > 1000)
+    throw ConfigError(text(c.place.str(), ": [select] has ", combinations, " combinations, more than 1000"));
   return c;
 }
 
@@ -321,14 +386,20 @@ Strings known_only(Section& s, std::string_view key, const std::string& what, co
   return values;
 }
 
-CompareConfig read_compare(Section s) {
+CompareConfig read_compare(Section s, const DataConfig& data) {
   CompareConfig c;
   c.place = s.place();
   c.fusions = known_only(s, "fusions", "fusion", fusion_names());
+  c.committee = s.boolean("committee", c.committee);
   c.baselines = known_only(s, "baselines", "baseline", baseline_names());
   c.reference = s.one_of("reference", {"l1", "l2", "late_l2", "late_cv"}, c.reference);
   c.splits = s.integer("splits", c.splits, 2, 100'000);
   c.seeds = s.integer("seeds", c.seeds, 1, 1000);
+  c.given_seeds = s.integer("given_seeds", c.given_seeds, 0, 1000);
+  c.subgroups = s.strings("subgroups");
+  for (std::string& name : c.subgroups)
+    if (is_array(name)) name = resolve(name, s.place("subgroups"), data.folder);
+  c.refer = s.number("refer", c.refer, 0.01, 0.99);
   c.test = s.number("test", c.test, 0.01, 0.9);
   c.metric = read_metric(s, "roc_auc");
   c.level = s.number("level", c.level, 0.5, 0.9999);
@@ -372,6 +443,11 @@ Study parse_study(const std::string& source, const std::string& path) {
   if (!head.has("target"))
     throw ConfigError(text(head.place().str(), ": [study] needs a target: a column, or a list of NPY files"));
   const Strings target = head.strings("target");
+  study.leave_out = head.strings("leave_out");
+  study.follow_up = head.string("follow_up");
+  study.horizon = head.number("horizon", 0, 1e-9, 1e9);
+  if (study.follow_up.empty() != (study.horizon == 0))
+    throw ConfigError(text(head.place().str(), ": follow_up and horizon in [study] go together"));
   if (const toml::table* names = head.table("classes"))
     for (const auto& [key, node] : *names) {
       if (!node.is_string())
@@ -381,7 +457,7 @@ Study parse_study(const std::string& source, const std::string& path) {
   head.finish();
 
   study.data = read_data(section("data"));
-  if (study.data.file.empty()) {
+  if (study.data.file.empty() || std::ranges::all_of(target, is_array)) {
     for (const std::string& f : target) study.target_files.push_back(resolve(f, study.target_place, study.data.folder));
   } else if (target.size() != 1) {
     throw ConfigError(text(study.target_place.str(), ": \"target\" names ", target.size(), " columns, not one"));
@@ -409,7 +485,9 @@ Study parse_study(const std::string& source, const std::string& path) {
 
   study.fusion = read_fusion(section("fusion"));
   study.train = read_train(section("train"));
-  study.compare = read_compare(section("compare"));
+  study.split = read_split(section("split"), study.data);
+  study.select = read_select(section("select"));
+  study.compare = read_compare(section("compare"), study.data);
   if (study.train.metric.empty()) study.train.metric = study.compare.metric;
   if (!study.fusion.weights.empty() && study.fusion.weights.size() != study.modalities.size())
     throw ConfigError(text(study.fusion.place.str(), ": [fusion] gives ", study.fusion.weights.size(), " weights for ",
@@ -427,6 +505,11 @@ Study parse_study(const std::string& source, const std::string& path) {
     if (!(relevance[m] >= 0 && relevance[m] <= 1))
       throw ConfigError(text(study.fusion.place.str(), ": [fusion] gives \"", study.modalities[m].name,
                              "\" the relevance ", relevance[m], "\n  help: choose a number from 0 to 1"));
+  for (const auto& [key, values] : study.select.grid)
+    for (const double value : values) {
+      Study trial = study;
+      set_selectable(trial, key, value);
+    }
   top.finish();
   return study;
 }

@@ -42,8 +42,12 @@ struct ModalityConfig {
   bool rest = false;                     ///< all columns that no other modality claims
   std::vector<std::string> exclude;      ///< patterns taken away again
   std::vector<std::string> categorical;  ///< patterns of columns that hold codes, not quantities
-  std::vector<std::string> files;        ///< NPY files, rows stacked in this order
-  std::string feature_names;             ///< a text file, one name a line
+  /// NPY files, rows stacked in this order; "archive.npz:name" is an array of an archive.
+  std::vector<std::string> files;
+  std::string feature_names;              ///< a text file, one name a line
+  std::vector<std::string> zero_missing;  ///< patterns of columns in which 0 stands for "not measured"
+  std::vector<double> clip;               ///< empty, or the least and the largest value that a number may have
+  bool log = false;                       ///< numbers x become log2(1 + x), after clipping
   bool standardize = true;               ///< each column by itself
   bool indicators = false;               ///< a 0/1 column beside each that had gaps in training
   EncoderConfig encoder;
@@ -51,8 +55,8 @@ struct ModalityConfig {
 };
 
 struct DataConfig {
-  std::string file;                  ///< a CSV, path as opened from here; empty for NPY files
-  std::string folder;                ///< where `files` of modalities lie
+  std::string file;                  ///< a CSV, path as opened from here; empty: NPY files only
+  std::string folder;                ///< where `file` and `files` of modalities lie
   std::vector<std::string> exclude;  ///< columns that nobody uses
   std::vector<std::string> missing;  ///< words that stand for a missing value; empty: the reader's own
   std::string split_column;          ///< a column holding `train` or `test`
@@ -111,12 +115,35 @@ struct TrainConfig {
   Place place;
 };
 
+/// How rows part into those to train on and those to test on.
+struct SplitConfig {
+  std::string kind = "stratified";    ///< stratified | grouped | site | time | file
+  std::vector<std::string> group;     ///< a column of the CSV, or NPY files: whose rows stay on one side
+  std::vector<std::string> site;      ///< `site`: each value once the test part
+  std::vector<std::string> time;      ///< `time`: a column of numbers
+  std::string file;                   ///< `file`: the splits.json of an earlier run
+  std::string duplicates = "refuse";  ///< refuse | together | allow: rows that are the same in everything
+  std::vector<std::string> trusted;   ///< patterns of columns that may tell the class without an error
+  Place place;
+};
+
+/// Settings that are chosen by validation score, anew in each split and for each fusion: every combination is tried.
+struct SelectConfig {
+  /// Key and values; keys are selectable_keys().
+  std::vector<std::pair<std::string, std::vector<double>>> grid;
+  Place place;
+};
+
 struct CompareConfig {
   std::vector<std::string> fusions;    ///< empty: all there are
+  bool committee = false;              ///< the mean of all these fusions' decisions is one more
   std::vector<std::string> baselines;  ///< empty: all there are
   std::string reference = "l1";        ///< what the chosen fusion is compared with
   std::int64_t splits = 30;
-  std::int64_t seeds = 1;  ///< networks per fusion and split, each from its own seed
+  std::int64_t seeds = 1;              ///< networks per fusion and split, each from its own seed
+  std::int64_t given_seeds = 0;        ///< the same on the split that comes with the data; 0: as `seeds`
+  std::vector<std::string> subgroups;  ///< columns of the CSV by whose values results are parted, or NPY files
+  double refer = 0.2;                  ///< share of the least certain test rows that a human decides
   double test = 0.3;
   std::string metric;   ///< that the table is about
   double level = 0.95;  ///< of the intervals
@@ -128,8 +155,11 @@ struct Study {
   std::string name;
   std::string title;
   std::string task = "classification";
-  std::string target;                              ///< a column of the CSV ...
-  std::vector<std::string> target_files;           ///< ... or NPY files, stacked
+  std::string target;                     ///< a column of the CSV ...
+  std::vector<std::string> target_files;  ///< ... or NPY files, stacked
+  std::vector<std::string> leave_out;     ///< target values whose rows are not used; "": missing ones
+  std::string follow_up;                  ///< a column of times: the target is then an event by `horizon`
+  double horizon = 0;
   std::string positive;                            ///< the class that a probability is about; empty: the last one
   std::map<std::string, std::string> class_names;  ///< what to call the values found in the data
   Place target_place, positive_place, classes_place;
@@ -137,6 +167,8 @@ struct Study {
   std::vector<ModalityConfig> modalities;
   FusionConfig fusion;
   TrainConfig train;
+  SplitConfig split;
+  SelectConfig select;
   CompareConfig compare;
   std::string source;  ///< the file's text
 };
@@ -144,6 +176,11 @@ struct Study {
 /// Names that a study file may use.
 const std::vector<std::string>& fusion_names();
 const std::vector<std::string>& baseline_names();
+/// What [select] may choose: lr, weight_decay, l1, epochs, batch, average, degradation, modality_dropout,
+/// label_smoothing, width, dropout, encoder_dropout, temperature.
+const std::vector<std::string>& selectable_keys();
+/// Sets one of them. Throws ConfigError for another key.
+void set_selectable(Study& study, const std::string& key, double value);
 
 /// Reads and checks a study file. Paths come back as they can be opened from here. Throws ConfigError beginning
 /// with file and line (unknown key, wrong type, value out of range, unknown name: with the closest one),

@@ -67,20 +67,30 @@ void sort_classes(Strings& names) {
   });
 }
 
-/// Turns the target column into labels; the positive class goes last.
+constexpr std::int64_t left_out = -1;
+
+/// Turns the target column into labels; the positive class goes last. Rows that the study leaves out get `left_out`.
 void label(Dataset& dataset, const Study& study, const data::Column& column) {
   const std::string where = study.target_place.str();
-  Strings found;
+  const auto unused = [&](const std::string& value) {
+    return std::ranges::find(study.leave_out, value) != study.leave_out.end();
+  };
+  Strings found, values;
   for (std::int64_t i = 0; i < column.size(); ++i) {
-    if (column.missing(i)) throw ConfigError(text(where, ": the target is missing in row ", i + 1));
-    found.push_back(plain(column, i));
+    found.push_back(column.missing(i) ? "" : plain(column, i));
+    if (unused(found.back())) continue;
+    if (column.missing(i))
+      throw ConfigError(text(where, ": the target is missing in row ", i + 1,
+                             "\n  help: leave such rows out by leave_out = [\"\"] in [study]"));
+    values.push_back(found.back());
   }
-  Strings values = found;
+  if (values.empty()) throw ConfigError(text(where, ": all ", column.size(), " rows are left out"));
+  const std::size_t used = values.size();
   std::ranges::sort(values);
   values.erase(std::unique(values.begin(), values.end()), values.end());
   if (values.size() < 2)
-    throw ConfigError(text(where, column.size() == 1 ? ": the only row is" : text(": all ", column.size(), " rows are"),
-                           " of class \"", values.front(), "\"; a classification needs two classes or more"));
+    throw ConfigError(text(where, used == 1 ? ": the only row is" : text(": all ", used, " rows are"), " of class \"",
+                           values.front(), "\"; a classification needs two classes or more"));
   if (values.size() > 1000)
     throw ConfigError(text(where, ": the target has ", values.size(), " different values; is it a quantity?"));
   sort_classes(values);
@@ -105,7 +115,52 @@ void label(Dataset& dataset, const Study& study, const data::Column& column) {
     index[value] = dataset.class_count();
     dataset.classes.push_back(shown(value));
   }
-  for (const std::string& value : found) dataset.labels.push_back(index[value]);
+  for (const std::string& value : found) dataset.labels.push_back(unused(value) ? left_out : index.at(value));
+}
+
+/// Whether an event happened by the study's horizon; missing where it had not when the row was last seen before that.
+data::Column by_horizon(const Study& study, const data::Column& event, const data::Column& follow_up) {
+  if (event.categorical || follow_up.categorical)
+    throw ConfigError(text(study.target_place.str(), ": \"", event.categorical ? event.name : follow_up.name,
+                           "\" holds text; events are 0 or 1 and their times numbers"));
+  std::vector<double> out;
+  for (std::size_t i = 0; i < event.numbers.size(); ++i) {
+    const double happened = event.numbers[i], when = follow_up.numbers[i];
+    if (happened != 0 && happened != 1 && !std::isnan(happened))
+      throw ConfigError(text(study.target_place.str(), ": event \"", event.name, "\" is ", happened, " in row ", i + 1,
+                             ", not 0 or 1"));
+    out.push_back(happened == 1 && when <= study.horizon ? 1 : when >= study.horizon ? 0 : std::nan(""));
+  }
+  return data::Column::of_numbers(event.name, std::move(out));
+}
+
+/// Drops the rows that have no label.
+void drop_left_out(Dataset& dataset) {
+  std::vector<std::int64_t> kept, place(dataset.labels.size(), left_out);
+  for (std::size_t i = 0; i < dataset.labels.size(); ++i)
+    if (dataset.labels[i] != left_out) {
+      place[i] = static_cast<std::int64_t>(kept.size());
+      kept.push_back(static_cast<std::int64_t>(i));
+    }
+  if (kept.size() == place.size()) return;
+  const auto take = [&](auto& values) {
+    std::remove_reference_t<decltype(values)> out;
+    for (const std::int64_t i : kept) out.push_back(values[static_cast<std::size_t>(i)]);
+    values = std::move(out);
+  };
+  for (Evidence& e : dataset.evidence) e.table = e.table.take(kept);
+  take(dataset.labels);
+  if (!dataset.time.empty()) take(dataset.time);
+  if (dataset.group) take(dataset.group->code);
+  if (dataset.site) take(dataset.site->code);
+  for (Parting& p : dataset.subgroups) take(p.code);
+  if (!dataset.fixed) return;
+  for (std::vector<std::int64_t>* rows : {&dataset.fixed->train, &dataset.fixed->test}) {
+    std::vector<std::int64_t> moved;
+    for (const std::int64_t i : *rows)
+      if (place[static_cast<std::size_t>(i)] != left_out) moved.push_back(place[static_cast<std::size_t>(i)]);
+    *rows = std::move(moved);
+  }
 }
 
 void read_split_column(Dataset& dataset, const Study& study, const data::Table& table) {
@@ -177,7 +232,21 @@ data::TableOptions options_of(const ModalityConfig& modality) {
   return {.standardize = modality.standardize, .indicators = modality.indicators, .unseen = data::Unseen::unknown};
 }
 
-/// Parts the columns of a CSV among the modalities.
+/// What a modality's own options do to its numbers, value by value: nothing is learned from other rows.
+void transform(data::Column& column, const ModalityConfig& modality) {
+  if (column.categorical) return;
+  if (matches_any(modality.zero_missing, column.name)) std::ranges::replace(column.numbers, 0.0, std::nan(""));
+  for (double& v : column.numbers) {
+    if (!modality.clip.empty() && !std::isnan(v)) v = std::clamp(v, modality.clip[0], modality.clip[1]);
+    if (!modality.log) continue;
+    if (v <= -1)
+      throw ConfigError(text(modality.place.str(), ": modality \"", modality.name, "\" has ", v, " in \"", column.name,
+                             "\", which has no log2(1 + x)"));
+    v = std::log2(1 + v);
+  }
+}
+
+/// Parts the columns of a CSV among the modalities that take columns; `dataset` gets their evidence in order.
 void claim_columns(Dataset& dataset, const Study& study, const data::Table& table) {
   std::vector<std::string> owner(table.columns.size());
   std::vector<bool> taken(table.columns.size(), false);
@@ -185,13 +254,17 @@ void claim_columns(Dataset& dataset, const Study& study, const data::Table& tabl
     if (!study.data.exclude.empty())
       for (const std::size_t j : table.match(study.data.exclude)) taken[j] = true;
   });
+  // What says how rows are split, or what becomes of a patient, is no evidence.
+  Strings apart = {study.target, study.data.split_column, study.follow_up};
+  for (const Strings* names : {&study.split.group, &study.split.site, &study.split.time})
+    apart.insert(apart.end(), names->begin(), names->end());
   for (std::size_t j = 0; j < table.columns.size(); ++j)
-    if (table.columns[j].name == study.target || table.columns[j].name == study.data.split_column) taken[j] = true;
+    if (std::ranges::find(apart, table.columns[j].name) != apart.end()) taken[j] = true;
 
   std::vector<std::vector<std::size_t>> claimed(study.modalities.size());
   for (std::size_t m = 0; m < study.modalities.size(); ++m) {
     const ModalityConfig& modality = study.modalities[m];
-    if (modality.rest) continue;
+    if (modality.rest || !modality.files.empty()) continue;
     Strings patterns = modality.columns;
     for (const std::string& pattern : modality.exclude) patterns.push_back('!' + pattern);
     for (const std::size_t j : located(modality.columns_place, [&] { return table.match(patterns); })) {
@@ -208,6 +281,10 @@ void claim_columns(Dataset& dataset, const Study& study, const data::Table& tabl
   }
   for (std::size_t m = 0; m < study.modalities.size(); ++m) {
     const ModalityConfig& modality = study.modalities[m];
+    if (!modality.files.empty()) {
+      dataset.evidence.push_back({modality.name, {}});  // read_arrays() fills it
+      continue;
+    }
     if (modality.rest)
       for (std::size_t j = 0; j < table.columns.size(); ++j)
         if (!taken[j] && owner[j].empty() && !matches_any(modality.exclude, table.columns[j].name))
@@ -216,19 +293,37 @@ void claim_columns(Dataset& dataset, const Study& study, const data::Table& tabl
       throw ConfigError(
           text(modality.place.str(), ": modality \"", modality.name, "\" matches no column of ", table.source));
     Evidence evidence{modality.name, {table.source, {}}, options_of(modality)};
-    for (const std::size_t j : claimed[m])
+    for (const std::size_t j : claimed[m]) {
       evidence.table.columns.push_back(
           matches_any(modality.categorical, table.columns[j].name) ? as_text(table.columns[j]) : table.columns[j]);
+      transform(evidence.table.columns.back(), modality);
+    }
     dataset.evidence.push_back(std::move(evidence));
   }
+}
+
+/// An NPY file, or a member of an archive.
+Tensor load_array(const std::string& path, const Place& where) {
+  const std::size_t colon = path.find(".npz:");
+  if (colon == std::string::npos) {
+    must_exist(path, where);
+    return data::load_npy(path);
+  }
+  const std::string archive = path.substr(0, colon + 4), name = path.substr(colon + 5);
+  must_exist(archive, where);
+  auto arrays = data::load_npz(archive);
+  const auto it = arrays.find(name);
+  if (it != arrays.end()) return it->second;
+  Strings names;
+  for (const auto& [one, x] : arrays) names.push_back(one);
+  throw ConfigError(text(where.str(), ": ", archive, " has no array \"", name, '"', closest(name, names)));
 }
 
 /// Stacks (N_i, F) files; images and signals (N_i, ...) as rows of F numbers.
 std::vector<std::vector<double>> stack(const Strings& files, const Place& where, std::vector<std::int64_t>& counts) {
   std::vector<std::vector<double>> columns;
   for (const std::string& path : files) {
-    must_exist(path, where);
-    const Tensor x = data::load_npy(path);
+    const Tensor x = load_array(path, where);
     if (x.dim() == 0 || x.numel() == 0)
       throw ConfigError(text(where.str(), ": ", path, " has shape ", x.shape(), ", not (rows, features)"));
     const auto width = static_cast<std::size_t>(x.numel() / x.size(0));
@@ -261,34 +356,80 @@ Evidence read_arrays(const ModalityConfig& modality, std::vector<std::int64_t>& 
     evidence.table.columns.push_back(data::Column::of_numbers(std::move(name), std::move(columns[j])));
     if (matches_any(modality.categorical, evidence.table.columns.back().name))
       evidence.table.columns.back() = as_text(evidence.table.columns.back());
+    transform(evidence.table.columns.back(), modality);
   }
   return evidence;
 }
 
-void read_all_arrays(Dataset& dataset, const Study& study) {
-  if (!study.data.folder.empty()) must_exist(study.data.folder, study.data.source_place);
-  std::vector<std::int64_t> counts;
-  std::vector<std::vector<double>> target = stack(study.target_files, study.target_place, counts);
-  if (target.size() != 1)
-    throw ConfigError(text(study.target_place.str(), ": the target has ", target.size(), " columns"));
-  for (const ModalityConfig& modality : study.modalities) {
+/// The modalities that are in files; the target too where it is. `counts`: rows of each of the target's files.
+void read_all_arrays(Dataset& dataset, const Study& study, std::vector<std::int64_t>& counts, std::int64_t rows) {
+  for (std::size_t m = 0; m < study.modalities.size(); ++m) {
+    const ModalityConfig& modality = study.modalities[m];
+    if (modality.files.empty()) continue;
     std::vector<std::int64_t> own;
-    dataset.evidence.push_back(read_arrays(modality, own));
-    const Evidence& last = dataset.evidence.back();
-    if (last.table.rows() != static_cast<std::int64_t>(target[0].size()))
-      throw ConfigError(text(modality.place.str(), ": modality \"", modality.name, "\" has ", last.table.rows(),
-                             " rows, the target ", target[0].size()));
-    if (own != counts)
+    dataset.evidence[m] = read_arrays(modality, own);
+    const data::Table& table = dataset.evidence[m].table;
+    if (table.rows() != rows)
+      throw ConfigError(text(modality.place.str(), ": modality \"", modality.name, "\" has ", table.rows(),
+                             " rows, the target ", rows));
+    if (!counts.empty() && counts.size() == own.size() && own != counts)
       throw ConfigError(text(modality.place.str(), ": the files of modality \"", modality.name,
                              "\" do not divide the rows as those of the target do"));
+    if (counts.empty()) counts = own;
   }
-  label(dataset, study, data::Column::of_numbers("target", std::move(target[0])));
   if (!study.data.fixed_split) return;
   if (counts.size() != 2)
     throw ConfigError(text(study.data.place.str(), ": fixed_split needs two files per modality, training rows first"));
   dataset.fixed.emplace();
   for (std::int64_t i = 0; i < counts[0] + counts[1]; ++i)
     (i < counts[0] ? dataset.fixed->train : dataset.fixed->test).push_back(i);
+}
+
+/// One value per row, from the CSV or from files.
+data::Column column_of(const Strings& names, const data::Table* table, const Place& where, std::int64_t rows) {
+  const bool in_table = table && names.size() == 1 && names[0].find(".np") == std::string::npos;
+  if (in_table) return located(where, [&] { return table->at(names[0]); });
+  std::vector<std::int64_t> counts;
+  std::vector<std::vector<double>> columns = stack(names, where, counts);
+  if (columns.size() != 1)
+    throw ConfigError(text(where.str(), ": ", names.front(), " has ", columns.size(), " columns, not one"));
+  if (rows > 0 && static_cast<std::int64_t>(columns[0].size()) != rows)
+    throw ConfigError(text(where.str(), ": ", names.front(), " has ", columns[0].size(), " rows, the target ", rows));
+  return data::Column::of_numbers(std::filesystem::path(names.front()).stem().string(), std::move(columns[0]));
+}
+
+Parting parting_of(const data::Column& column) {
+  const data::Column named = as_text(column);
+  Parting out{column.name, {}, named.levels};
+  const auto none = static_cast<std::int64_t>(named.levels.size());
+  for (const std::int64_t code : named.codes) out.code.push_back(code < 0 ? none : code);
+  if (std::ranges::find(out.code, none) != out.code.end()) out.values.emplace_back("missing");
+  return out;
+}
+
+/// Groups, sites, times and subgroups.
+void read_partings(Dataset& dataset, const Study& study, const data::Table* table) {
+  const auto rows = static_cast<std::int64_t>(dataset.labels.size());
+  const Place& where = study.split.place;
+  const auto column = [&](const Strings& names, const Place& place) { return column_of(names, table, place, rows); };
+  if (!study.split.group.empty()) {
+    const data::Column groups = column(study.split.group, where);
+    for (std::int64_t i = 0; i < rows; ++i)
+      if (groups.missing(i))
+        throw ConfigError(text(where.str(), ": the group \"", groups.name, "\" is missing in row ", i + 1,
+                               "\n  help: give each row without one a group of its own"));
+    dataset.group = parting_of(groups);
+  }
+  if (!study.split.site.empty()) dataset.site = parting_of(column(study.split.site, where));
+  if (!study.split.time.empty()) {
+    data::Column time = column(study.split.time, where);
+    for (std::int64_t i = 0; i < rows; ++i)
+      if (time.categorical || time.missing(i))
+        throw ConfigError(text(where.str(), ": the time \"", time.name, "\" is no number in row ", i + 1));
+    dataset.time = std::move(time.numbers);
+  }
+  for (const std::string& name : study.compare.subgroups)
+    dataset.subgroups.push_back(parting_of(column({name}, study.compare.place)));
 }
 
 void somebody_has_each(const Dataset& dataset, const Study& study) {
@@ -330,17 +471,38 @@ void shapes_fit(const Dataset& dataset, const Study& study) {
 
 Dataset load_dataset(const Study& study) {
   Dataset dataset;
-  if (study.data.file.empty()) {
-    read_all_arrays(dataset, study);
-  } else {
+  dataset.evidence.resize(study.data.file.empty() ? study.modalities.size() : 0);
+  if (!study.data.folder.empty()) must_exist(study.data.folder, study.data.source_place);
+  std::optional<data::Table> table;
+  std::vector<std::int64_t> counts;
+  if (!study.data.file.empty()) {
     must_exist(study.data.file, study.data.source_place);
-    const data::Table table = read_table(study, study.data.file);
-    const data::Column& target =
-        located(study.target_place, [&]() -> const data::Column& { return table.at(study.target); });
-    claim_columns(dataset, study, table);
-    label(dataset, study, target);
-    located(study.data.place, [&] { read_split_column(dataset, study, table); });
+    table = read_table(study, study.data.file);
+    claim_columns(dataset, study, *table);
   }
+  data::Column target;
+  if (study.target_files.empty()) {
+    target = located(study.target_place, [&] { return table->at(study.target); });
+  } else {
+    std::vector<std::vector<double>> columns = stack(study.target_files, study.target_place, counts);
+    if (columns.size() != 1)
+      throw ConfigError(text(study.target_place.str(), ": the target has ", columns.size(), " columns"));
+    target = data::Column::of_numbers("target", std::move(columns[0]));
+    if (table && table->rows() != target.size())
+      throw ConfigError(text(study.target_place.str(), ": the target has ", target.size(), " rows, ", table->source,
+                             " has ", table->rows()));
+  }
+  read_all_arrays(dataset, study, counts, target.size());
+  Study naming = study;
+  if (!study.follow_up.empty()) {
+    if (!table) throw ConfigError(text(study.target_place.str(), ": follow_up needs a CSV in [data]"));
+    target = by_horizon(study, target, located(study.target_place, [&] { return table->at(study.follow_up); }));
+    naming.leave_out.emplace_back();
+  }
+  label(dataset, naming, target);
+  if (table) located(study.data.place, [&] { read_split_column(dataset, study, *table); });
+  read_partings(dataset, study, table ? &*table : nullptr);
+  drop_left_out(dataset);
   somebody_has_each(dataset, study);
   shapes_fit(dataset, study);
   return dataset;
@@ -348,7 +510,7 @@ Dataset load_dataset(const Study& study) {
 
 Dataset load_rows(const Study& study, const std::string& csv_path, const std::vector<std::string>& classes) {
   Dataset dataset;
-  if (study.data.file.empty())
+  if (std::ranges::any_of(study.modalities, [](const ModalityConfig& m) { return !m.files.empty(); }))
     throw ConfigError(text("predict: ", study.place.str(), " reads NPY files; rows of a CSV do not fit it"));
   const data::Table table = read_table(study, csv_path);
   // New rows need not have the columns that only training uses.
@@ -359,7 +521,7 @@ Dataset load_rows(const Study& study, const std::string& csv_path, const std::ve
   claim_columns(dataset, slim, table);
   dataset.classes = classes;
   const auto names = table.names();
-  if (std::ranges::find(names, study.target) == names.end()) return dataset;
+  if (!study.follow_up.empty() || std::ranges::find(names, study.target) == names.end()) return dataset;
   const data::Column& target = table.at(study.target);
   for (std::int64_t i = 0; i < target.size(); ++i)
     if (target.missing(i)) return dataset;
@@ -388,105 +550,11 @@ std::string checksum(const Dataset& dataset) {
   }
   for (const std::int64_t label : dataset.labels) sum.add(label);
   for (const std::string& name : dataset.classes) sum.add(name);
+  for (const Parting* p : {dataset.group ? &*dataset.group : nullptr, dataset.site ? &*dataset.site : nullptr})
+    if (p)
+      for (const std::int64_t code : p->code) sum.add(code);
+  for (const double v : dataset.time) sum.add(v);
   return sum.str();
-}
-
-void check_enough(const Study& study, const Dataset& dataset) {
-  const std::size_t classes = dataset.classes.size();
-  data::Predictions trial;
-  trial.classes = dataset.class_count();
-  for (std::size_t c = 0; c < classes; ++c) trial.labels.push_back(static_cast<std::int64_t>(c));
-  trial.probabilities.assign(classes * classes, 1 / static_cast<double>(classes));
-  located(study.compare.place, [&] { data::metric(study.compare.metric).compute(trial); });
-  located(study.train.place, [&] { data::metric(study.train.metric).compute(trial); });
-
-  const std::string where = study.target_place.str();
-  const auto count = [&](std::span<const std::int64_t> rows) {
-    std::vector<std::int64_t> members(classes, 0);
-    for (const std::int64_t i : rows) ++members[static_cast<std::size_t>(dataset.labels[static_cast<std::size_t>(i)])];
-    return members;
-  };
-  const auto rows_of = [](std::int64_t n) { return text(n, n == 1 ? " row" : " rows"); };
-  std::vector<std::int64_t> all(static_cast<std::size_t>(dataset.rows()));
-  std::iota(all.begin(), all.end(), 0);
-  const std::vector<std::int64_t> members = count(all);
-  for (std::size_t c = 0; c < classes; ++c)
-    if (members[c] < 3)
-      throw ConfigError(text(where, ": class \"", dataset.classes[c], "\" has ", rows_of(members[c]),
-                             "; to train, to validate and to test takes 3\n  help: ",
-                             classes > 10 ? "choose a target of few classes, if this one is a quantity"
-                                          : "join rare classes, or leave their rows out"));
-  // How many of each class are drawn does not depend on chance.
-  Generator generator{0, 0};
-  std::vector<data::Split> splits = {data::stratified_split(dataset.labels, study.compare.test, generator)};
-  if (dataset.fixed) {
-    const auto tested = count(dataset.fixed->test);
-    if (std::ranges::count_if(tested, [](std::int64_t n) { return n > 0; }) < 2)
-      throw ConfigError(text(study.data.place.str(), ": the split that comes with the data tests ",
-                             rows_of(static_cast<std::int64_t>(dataset.fixed->test.size())),
-                             "; rows of two classes or more are needed"));
-    splits.push_back(*dataset.fixed);
-  }
-  for (const data::Split& split : splits) {
-    const std::vector<std::int64_t> trained = count(split.train);
-    for (std::size_t c = 0; c < classes; ++c) {
-      if (study.train.folds > 1 && trained[c] < study.train.folds)
-        throw ConfigError(text(study.train.place.str(), ": [train] wants ", study.train.folds, " folds, but class \"",
-                               dataset.classes[c], "\" has ", rows_of(trained[c]), " to train on"));
-      if (trained[c] < 2)
-        throw ConfigError(
-            text(where, ": of the ", rows_of(members[c]), " of class \"", dataset.classes[c], "\", ", trained[c],
-                 " would be to train on; to train and to validate takes 2\n  help: lower test in [compare]"));
-    }
-  }
-}
-
-Preparation Preparation::fit(const Dataset& dataset, std::span<const std::int64_t> rows) {
-  Preparation p;
-  const std::vector<std::string> all = {"*"};
-  for (const Evidence& e : dataset.evidence)
-    p.encoders.push_back(data::TableEncoder::fit(e.table, all, rows, e.options));
-  return p;
-}
-
-data::Modalities Preparation::apply(const Dataset& dataset) const {
-  if (dataset.evidence.size() != encoders.size())
-    throw ConfigError(text("prepare: ", dataset.evidence.size(), " modalities, ", encoders.size(), " were learned"));
-  data::Modalities x;
-  const std::int64_t rows = dataset.rows();
-  const auto count = static_cast<std::int64_t>(encoders.size());
-  x.present = empty({rows, count}, DType::boolean);
-  bool* present = x.present.mutable_data<bool>();
-  for (std::size_t m = 0; m < encoders.size(); ++m) {
-    data::Encoded encoded;
-    try {
-      encoded = encoders[m].apply(dataset.evidence[m].table, DType::float64);
-    } catch (const ConfigError& e) {
-      throw ConfigError(text("modality \"", dataset.evidence[m].name, "\": ", e.what()));
-    }
-    x.names.push_back(dataset.evidence[m].name);
-    x.features.push_back(encoded.features);
-    const bool* has = encoded.present.data<bool>();
-    for (std::int64_t i = 0; i < rows; ++i) present[i * count + static_cast<std::int64_t>(m)] = has[i];
-  }
-  return x;
-}
-
-std::string Preparation::to_json() const {
-  nlohmann::json out = nlohmann::json::array();
-  for (const data::TableEncoder& e : encoders) out.push_back(e.to_json());
-  return out.dump();
-}
-
-Preparation Preparation::from_json(const std::string& json) {
-  const auto in = nlohmann::json::parse(json, nullptr, false);
-  if (!in.is_array()) throw ConfigError("prepare: the stored preparation is damaged");
-  Preparation p;
-  for (const auto& item : in) {
-    if (!item.is_string()) throw ConfigError("prepare: the stored preparation is damaged");
-    p.encoders.push_back(data::TableEncoder::from_json(item.get<std::string>()));
-  }
-  return p;
 }
 
 }  // namespace weft::study

@@ -20,12 +20,23 @@ struct Evidence {
   data::TableOptions options = {};  ///< how its columns become features
 };
 
+/// A column whose values part the rows: groups, sites, subgroups.
+struct Parting {
+  std::string name;
+  std::vector<std::int64_t> code;   ///< (N,), in [0, names)
+  std::vector<std::string> values;  ///< what the codes are called; a missing value is one of its own, "missing"
+};
+
 /// All rows of a study.
 struct Dataset {
   std::vector<Evidence> evidence;
   std::vector<std::int64_t> labels;  ///< (N,), in [0, classes); empty when read without a target
   std::vector<std::string> classes;  ///< what the labels are called; the positive class is the last one
   std::optional<data::Split> fixed;  ///< the split that comes with the data
+  std::optional<Parting> group;      ///< [split] group: rows of one are never parted
+  std::optional<Parting> site;       ///< [split] site
+  std::vector<double> time;          ///< (N,) of [split] time, or empty
+  std::vector<Parting> subgroups;    ///< [compare] subgroups
 
   std::int64_t rows() const { return evidence.empty() ? 0 : evidence.front().table.rows(); }
   std::int64_t class_count() const { return static_cast<std::int64_t>(classes.size()); }
@@ -38,15 +49,13 @@ std::string checksum(const Dataset& dataset);
 /// modality that matches no column or that nobody has, labels of one class only, a positive class that does not
 /// occur; FileError for damaged files; MissingData when a file or folder is not there.
 Dataset load_dataset(const Study& study);
-/// Throws ConfigError with the study file's line when a class has too few rows to be split as the study says, or a
-/// metric does not fit the number of classes.
-void check_enough(const Study& study, const Dataset& dataset);
 /// For prediction: the modalities of `study` from another CSV, labels only if the target column is there and whole.
 Dataset load_rows(const Study& study, const std::string& csv_path, const std::vector<std::string>& classes);
 
 /// What is learned from training rows before any method sees numbers: standardisation, filling of gaps, categories.
 struct Preparation {
   std::vector<data::TableEncoder> encoders;
+  std::vector<std::int64_t> rows;  ///< those it was learned from
 
   static Preparation fit(const Dataset& dataset, std::span<const std::int64_t> rows);
   /// Features of all rows as float64. Throws ConfigError naming the modality whose columns differ.

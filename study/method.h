@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <weft/data/metrics.h>
@@ -30,10 +31,12 @@ struct Outcome {
 
 /// What a method is fitted on.
 struct Task {
-  const data::Modalities& x;  ///< all rows as float64, prepared on the training rows only; NaN where absent
-  data::Labels labels;        ///< of all rows
+  /// As float64, NaN where absent, prepared on the rows to train on only. A comparison hands over these rows and no
+  /// others: what a method never gets, it cannot look at.
+  const data::Modalities& x;
+  data::Labels labels;  ///< of all rows of x
   std::int64_t classes = 0;
-  std::span<const std::int64_t> rows;  ///< the training rows; everything else must not be looked at
+  std::span<const std::int64_t> rows;  ///< of x, to train on
   const data::NamedMetric& metric;     ///< for early stopping and any choice, on a part of the training rows
   std::uint64_t seed = 0;              ///< the only source of chance
   /// Called after each epoch with its number from 1, the number of epochs at most, and the curves so far. A method
@@ -42,7 +45,8 @@ struct Task {
   /// A file that keeps what is needed to go on after Ctrl-C; empty: none. `resume` reads it if it is there.
   std::string checkpoint = {};
   bool resume = false;
-  std::string origin = {};  ///< what a checkpoint must be of: the study, its data, the seed
+  std::string origin = {};   ///< what a checkpoint must be of: the study, its data, the seed
+  data::Labels groups = {};  ///< of all rows of x: what inner folds keep together; empty: nothing
 };
 
 class Fitted {
@@ -57,6 +61,10 @@ class Fitted {
 
   std::optional<double> validation;  ///< the task's metric on rows held out from training; none for baselines
   Curve curve;
+  /// Training rows with the answers of a network that had not learned from them; none for baselines.
+  std::optional<data::Predictions> held_out;
+  /// What [select] chose, by key; empty without it.
+  std::vector<std::pair<std::string, double>> selected;
 };
 
 enum class MethodKind : std::uint8_t { single, baseline, fusion };

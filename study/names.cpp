@@ -1,5 +1,8 @@
+#include <cmath>
+
 #include <weft/fusion/fusion.h>
 #include <weft/study/config.h>
+#include <weft/tensor/names.h>
 
 namespace weft::study {
 
@@ -16,6 +19,61 @@ const std::vector<std::string>& fusion_names() {
 const std::vector<std::string>& baseline_names() {
   static const std::vector<std::string> names = {"single", "l2", "l1", "late_l2", "late_cv"};
   return names;
+}
+
+namespace {
+
+/// A setting, where it is, and what it may be: the ranges are those of its own key in [fusion], [train] or [encoder].
+struct Selectable {
+  const char* key;
+  double low, high;
+  bool whole;
+  void (*set)(Study&, double);
+};
+
+constexpr Selectable selectable[] = {
+    {"lr", 1e-12, 1e6, false, [](Study& s, double v) { s.train.lr = v; }},
+    {"weight_decay", 0, 1e6, false, [](Study& s, double v) { s.train.weight_decay = v; }},
+    {"l1", 0, 1e6, false, [](Study& s, double v) { s.train.l1 = v; }},
+    {"epochs", 1, 1e6, true, [](Study& s, double v) { s.train.epochs = std::llround(v); }},
+    {"batch", 1, 1e9, true, [](Study& s, double v) { s.train.batch = std::llround(v); }},
+    {"average", 0, 0.9999, false, [](Study& s, double v) { s.train.average = v; }},
+    {"degradation", 0, 1, false, [](Study& s, double v) { s.train.degradation = v; }},
+    {"modality_dropout", 0, 1, false, [](Study& s, double v) { s.train.modality_dropout = v; }},
+    {"label_smoothing", 0, 0.99, false, [](Study& s, double v) { s.train.label_smoothing = v; }},
+    {"width", 1, 65536, true, [](Study& s, double v) { s.fusion.width = std::llround(v); }},
+    {"dropout", 0, 0.99, false, [](Study& s, double v) { s.fusion.dropout = v; }},
+    {"encoder_dropout", 0, 0.99, false,
+     [](Study& s, double v) {
+       for (ModalityConfig& m : s.modalities) m.encoder.dropout = v;
+     }},
+    {"temperature", 1e-3, 1e3, false, [](Study& s, double v) { s.fusion.temperature = v; }},
+};
+
+}  // namespace
+
+const std::vector<std::string>& selectable_keys() {
+  static const std::vector<std::string> keys = [] {
+    std::vector<std::string> all;
+    for (const Selectable& one : selectable) all.emplace_back(one.key);
+    return all;
+  }();
+  return keys;
+}
+
+void set_selectable(Study& study, const std::string& key, double value) {
+  for (const Selectable& one : selectable) {
+    if (key != one.key) continue;
+    if (!(value >= one.low && value <= one.high) || (one.whole && value != std::floor(value)))
+      throw ConfigError(text(study.select.place.str(), ": \"", key, "\" in [select] is ", value, ", not ",
+                             one.whole ? "a whole number" : "a number", " from ", one.low, " to ", one.high));
+    one.set(study, value);
+    if (study.fusion.width % study.fusion.heads != 0)
+      throw ConfigError(text(study.select.place.str(), ": [select] tries width ", study.fusion.width,
+                             ", which is not a multiple of heads ", study.fusion.heads));
+    return;
+  }
+  throw ConfigError(text("select: there is no setting \"", key, "\"", closest(key, selectable_keys())));
 }
 
 }  // namespace weft::study

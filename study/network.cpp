@@ -91,6 +91,21 @@ void check_size(const Study& study, const std::string& name, const std::vector<s
                            place == &study.fusion.place ? "a smaller width in [fusion]" : "smaller hidden layers"));
 }
 
+/// All combinations of a grid, the last key going round fastest.
+std::vector<std::vector<std::pair<std::string, double>>> combinations(const SelectConfig& select) {
+  std::vector<std::vector<std::pair<std::string, double>>> out(1);
+  for (const auto& [key, values] : select.grid) {
+    std::vector<std::vector<std::pair<std::string, double>>> longer;
+    for (const auto& settings : out)
+      for (const double value : values) {
+        longer.push_back(settings);
+        longer.back().emplace_back(key, value);
+      }
+    out = std::move(longer);
+  }
+  return out;
+}
+
 /// One network, or one per fold: probabilities and weights are their means.
 class FittedNetwork final : public Fitted {
  public:
@@ -132,19 +147,23 @@ class Network final : public Method {
   Network(const Study& study, std::string fusion, std::string its_name, MethodKind its_kind, std::string single = {})
       : Method(std::move(its_name), its_kind), study_(study), fusion_(std::move(fusion)), single_(std::move(single)) {}
 
+  /// Every combination of [select] is trained on the same inner folds; the best of them by validation score is kept.
   std::unique_ptr<Fitted> fit(const Task& task) const override {
-    const data::Modalities all = for_networks(task.x);
-    std::vector<std::int64_t> widths;
-    for (const Tensor& f : all.features) widths.push_back(f.size(1));
-    std::vector<std::int64_t> labels;
-    for (const std::int64_t i : task.rows) labels.push_back(task.labels[static_cast<std::size_t>(i)]);
-    Training training(study_.train, task, all.rows(task.rows), std::move(labels),
-                      [this, &widths, &task] { return make_network(study_, fusion_, widths, task.classes, single_); });
-    training.run();
-    auto fitted = std::make_unique<FittedNetwork>(std::move(training.networks), widths, task.classes);
-    fitted->validation = training.validation;
-    fitted->curve = std::move(training.curve);
-    return fitted;
+    if (study_.select.grid.empty()) return fit_one(study_, task);
+    // A checkpoint knows one training only.
+    Task trial = task;
+    trial.checkpoint.clear();
+    const double sign = task.metric.higher_is_better ? 1 : -1;
+    std::unique_ptr<Fitted> best;
+    for (const auto& settings : combinations(study_.select)) {
+      Study study = study_;
+      for (const auto& [key, value] : settings) set_selectable(study, key, value);
+      auto fitted = fit_one(study, trial);
+      if (best && sign * *fitted->validation <= sign * *best->validation) continue;
+      best = std::move(fitted);
+      best->selected = settings;
+    }
+    return best;
   }
 
   static fusion::Classifier make_network(const Study& study, const std::string& fusion,
@@ -190,9 +209,72 @@ class Network final : public Method {
   }
 
  private:
+  std::unique_ptr<Fitted> fit_one(const Study& study, const Task& task) const {
+    const data::Modalities all = for_networks(task.x);
+    std::vector<std::int64_t> widths;
+    for (const Tensor& f : all.features) widths.push_back(f.size(1));
+    std::vector<std::int64_t> labels;
+    for (const std::int64_t i : task.rows) labels.push_back(task.labels[static_cast<std::size_t>(i)]);
+    Training training(study.train, task, all.rows(task.rows), std::move(labels),
+                      [&] { return make_network(study, fusion_, widths, task.classes, single_); });
+    training.run();
+    auto fitted = std::make_unique<FittedNetwork>(std::move(training.networks), widths, task.classes);
+    fitted->validation = training.validation;
+    fitted->curve = std::move(training.curve);
+    fitted->held_out = std::move(training.held_out);
+    return fitted;
+  }
+
   Study study_;
   std::string fusion_, single_;
 };
+
+/// "committee": several fusions, each trained as it would be alone; the answer is the mean of theirs. Nothing is
+/// learned about whom to follow, so that few validation rows are enough to judge it by.
+class Committee final : public Method {
+ public:
+  explicit Committee(Methods members) : Method("committee", MethodKind::fusion), members_(std::move(members)) {}
+
+  std::unique_ptr<Fitted> fit(const Task& task) const override {
+    Task own = task;
+    own.checkpoint.clear();  // a checkpoint knows one training only
+    auto fitted = std::make_unique<Result>();
+    for (const auto& method : members_) fitted->members.push_back(method->fit(own));
+    const auto count = static_cast<double>(members_.size());
+    data::Predictions held_out = *fitted->members.front()->held_out;  // the same rows for all: one seed, one split
+    std::ranges::fill(held_out.probabilities, 0.0);
+    for (const auto& member : fitted->members)
+      for (std::size_t i = 0; i < held_out.probabilities.size(); ++i)
+        held_out.probabilities[i] += member->held_out->probabilities[i] / count;
+    fitted->validation = task.metric.compute(held_out);
+    fitted->held_out = std::move(held_out);
+    return fitted;
+  }
+
+ private:
+  struct Result final : Fitted {
+    std::vector<std::unique_ptr<Fitted>> members;
+    Outcome predict(const data::Modalities& x) const override {
+      Outcome mean;
+      for (const auto& member : members) {
+        const Outcome one = member->predict(x);
+        mean.probabilities.resize(one.probabilities.size());
+        for (std::size_t i = 0; i < one.probabilities.size(); ++i)
+          mean.probabilities[i] += one.probabilities[i] / static_cast<double>(members.size());
+      }
+      return mean;
+    }
+  };
+
+  Methods members_;
+};
+
+Methods fusions_of(const Study& study) {
+  Methods methods;
+  for (const std::string& name : study.compare.fusions.empty() ? fusion_names() : study.compare.fusions)
+    methods.push_back(make_fusion(study, name));
+  return methods;
+}
 
 }  // namespace
 
@@ -209,8 +291,8 @@ Methods make_fusions(const Study& study) {
   Methods methods;
   for (const ModalityConfig& m : study.modalities)
     methods.push_back(std::make_unique<Network>(study, "single", "single: " + m.name, MethodKind::single, m.name));
-  for (const std::string& name : study.compare.fusions.empty() ? fusion_names() : study.compare.fusions)
-    methods.push_back(make_fusion(study, name));
+  for (auto& fusion : fusions_of(study)) methods.push_back(std::move(fusion));
+  if (study.compare.committee) methods.push_back(std::make_unique<Committee>(fusions_of(study)));
   return methods;
 }
 

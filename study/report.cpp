@@ -91,7 +91,12 @@ std::string results_table(const Run& run, const Findings& findings) {
                 "</th><td class=\"main left\">", fixed(row.metrics[0].estimate), "<small>", fixed(row.metrics[0].low),
                 " to ", fixed(row.metrics[0].high), "</small>", whisker(row.metrics[0], low, high), "</td>");
     for (std::size_t k = 1; k < row.metrics.size(); ++k) out += "<td>" + fixed(row.metrics[k].estimate) + "</td>";
-    if (run.fixed) out += "<td>" + (row.fixed ? fixed(*row.fixed) : std::string("–")) + "</td>";
+    if (run.fixed)
+      out += "<td>" +
+             (row.fixed ? text(fixed(row.fixed->estimate), "<small> ", fixed(row.fixed->low), " to ",
+                               fixed(row.fixed->high), "</small>")
+                        : std::string("–")) +
+             "</td>";
     out += "</tr>\n";
   }
   return out + close_table;
@@ -199,6 +204,58 @@ std::string curves(const Run& run) {
                            out + "</div>\n";
 }
 
+/// Errors over the share of cases that are decided, the most certain first.
+std::string coverage_curve(const Summary& row) {
+  const Scale scale(row.risk);
+  const std::string title =
+      text("Share of errors of ", row.method, " among the most certain cases: ", fixed(row.risk[9]),
+           " of half of them, ", fixed(row.risk.back()), " of all");
+  return "<figure><svg viewBox=\"0 0 300 160\" role=\"img\" aria-label=\"" + escape(title) + "\"><title>" +
+         escape(title) + "</title><path d=\"M36 14V140H264\" fill=\"none\" stroke=\"var(--line)\"/>" +
+         polyline(row.risk, scale, "var(--mark)", "none") + "<text x=\"2\" y=\"18\">" + fixed(scale.high, 2) +
+         "</text><text x=\"2\" y=\"140\">" + fixed(scale.low, 2) +
+         "</text><text x=\"36\" y=\"155\">5% decided</text><text x=\"264\" y=\"155\" "
+         "text-anchor=\"end\">all</text></svg>"
+         "<figcaption>" +
+         escape(row.method) + "</figcaption></figure>\n";
+}
+
+std::string reliability(const Run& run, const Findings& findings) {
+  std::string out = "<h2>Reliability</h2>\n";
+  out += open_table(
+      text("Expected calibration error as methods answer and after temperature scaling on held-out training rows; "
+           "share of errors, and the same with the least certain ",
+           percent(run.refer), " of cases referred"),
+      {"Method", "calibration error", "temperature", "scaled", "errors", percent(run.refer) + " referred"});
+  for (const Summary& row : findings.rows)
+    out += text(row.chosen ? "<tr class=\"chosen\">" : "<tr>", "<th scope=\"row\">", escape(row.method), "</th><td>",
+                fixed(row.calibration_error.estimate), "</td><td>", fixed(row.temperature, 2), "</td><td>",
+                fixed(row.scaled_calibration_error.estimate), "</td><td>", fixed(row.error.estimate), "</td><td>",
+                fixed(row.referred_error.estimate), "</td></tr>\n");
+  out += close_table;
+  const Summary& last = findings.rows.back();
+  out += "<div class=\"figures\">\n" + coverage_curve(last) + "</div>\n";
+  if (!last.parts.empty()) {
+    out += open_table(text("Parts of the test rows, ", last.method),
+                      {"Part", "rows tested", metric_title(run.metric), "accuracy"});
+    for (const Part& part : last.parts)
+      out += text("<tr><th scope=\"row\">", escape(part.name), "</th><td>", part.rows, "</td><td>", fixed(part.metric),
+                  "</td><td>", fixed(part.accuracy), "</td></tr>\n");
+    out += close_table;
+  }
+  if (findings.against.size() < 2) return out;
+  out += open_table(text("Each fusion minus ", run.reference,
+                         ", paired over splits; p-values as they are and corrected "
+                         "for the number of fusions by Holm and by Benjamini and Hochberg"),
+                    {"Fusion", "difference", percent(run.level) + " interval", "p", "Holm", "Benjamini-Hochberg"});
+  for (const Against& a : findings.against)
+    out +=
+        text("<tr><th scope=\"row\">", escape(a.method), "</th><td>", fixed(a.comparison.difference, 4), "</td><td>",
+             fixed(a.comparison.low, 4), " to ", fixed(a.comparison.high, 4), "</td><td>", fixed(a.comparison.p_value),
+             "</td><td>", fixed(a.holm), "</td><td>", fixed(a.benjamini_hochberg), "</td></tr>\n");
+  return out + close_table;
+}
+
 std::string splits_table(const Run& run, const Findings& findings) {
   std::vector<std::string> header = {"Split"};
   header.insert(header.end(), run.methods.begin(), run.methods.end());
@@ -236,14 +293,14 @@ std::string html_report(const Run& run, const Findings& findings) {
     out += text(c ? ", " : "", run.class_rows[c], " ", escape(run.classes[c]));
   out += ". Modalities: ";
   for (std::size_t m = 0; m < run.modalities.size(); ++m) out += text(m ? ", " : "", escape(run.modalities[m]));
-  out += text(". ", run.splits, " stratified splits, ", run.train_rows, " rows to train on and ", run.test_rows,
-              " to test on in each; standardisation, filling of gaps, early stopping and every choice see training "
-              "rows only.</p>\n");
+  out += text(". ", escape(protocol_text(run)),
+              " (rows to train on / to test on); standardisation, filling of gaps, early stopping and every choice see "
+              "training rows only.</p>\n");
   out += "<h2>Results</h2>\n" + paired_text(run, findings) + results_table(run, findings);
   out +=
       "<p class=\"soft\">Intervals are for repeated splits that share rows, so they are wider than s/√n "
       "(Nadeau and Bengio 2003). Brier score and log-loss: lower is better; everything else: higher is better.</p>\n";
-  out += weights_table(run, findings) + curves(run) + splits_table(run, findings);
+  out += reliability(run, findings) + weights_table(run, findings) + curves(run) + splits_table(run, findings);
   out += text("<h2>To make it again</h2>\n<p>weft ", escape(run.version), ", study <code>", escape(run.study),
               "</code>, seed ", run.seed, ", ", run.splits, " splits, ", run.seeds, run.seeds == 1 ? " seed" : " seeds",
               " per fusion.</p>\n<details><summary>The study file</summary>\n<pre>", escape(run.source),

@@ -18,6 +18,9 @@ bool learns_weights(const Summary& row);
 /// One line about the methods that have weights but do not learn them; empty when there is none.
 std::string fixed_weights_note(const Findings& findings);
 
+/// How rows were split, in a few words: "30 stratified splits 233/100".
+std::string protocol_text(const Run& run);
+
 /// "accuracy" -> "accuracy", "roc_auc" -> "ROC AUC".
 std::string metric_title(const std::string& name);
 

@@ -46,13 +46,60 @@ std::string fixed_weights_note(const Findings& findings) {
   return out;
 }
 
+std::string protocol_text(const Run& run) {
+  const std::string sizes = text(run.train_rows, "/", run.test_rows);
+  if (run.parts.kind == "site")
+    return text("each of ", run.splits, " sites left out once, ", sizes, " rows on average");
+  if (run.parts.kind == "time")
+    return text(run.splits, " spans of time, each after all it learns from, ", sizes, " on average");
+  if (run.parts.kind == "grouped") return text(run.splits, " splits of whole groups ", sizes);
+  return text(run.splits, " ", run.parts.kind == "file" ? "kept" : run.parts.kind, " splits ", sizes);
+}
+
+namespace {
+
+/// Calibration and what referring the least certain rows gains.
+std::string trust_table(const Run& run, const Findings& findings, const Style& style) {
+  TextTable table({"reliability", "calibration error", "at temperature", "scaled", "errors",
+                   text(std::lround(100 * run.refer), "% referred")});
+  for (const Summary& row : findings.rows)
+    table.row(
+        {row.method, fixed(row.calibration_error.estimate), fixed(row.temperature, 2),
+         fixed(row.scaled_calibration_error.estimate), fixed(row.error.estimate), fixed(row.referred_error.estimate)},
+        row.chosen);
+  return '\n' + table.str(style);
+}
+
+std::string against_table(const Run& run, const Findings& findings, const Style& style) {
+  if (findings.against.size() < 2) return "";
+  TextTable table({"minus " + run.reference, "difference", text(std::lround(run.level * 100), "% interval"), "p",
+                   "Holm", "Benjamini-Hochberg"});
+  for (const Against& a : findings.against)
+    table.row({a.method, fixed(a.comparison.difference, 4),
+               fixed(a.comparison.low, 4) + " to " + fixed(a.comparison.high, 4), fixed(a.comparison.p_value),
+               fixed(a.holm), fixed(a.benjamini_hochberg)});
+  return '\n' + table.str(style);
+}
+
+/// Subgroups and patterns of missing modalities, of the last row: the chosen fusion where there is one.
+std::string parts_table(const Run& run, const Findings& findings, const Style& style) {
+  if (findings.rows.empty() || findings.rows.back().parts.empty()) return "";
+  const Summary& row = findings.rows.back();
+  TextTable table({row.method, "rows tested", metric_title(run.metric), "accuracy"});
+  for (const Part& part : row.parts)
+    table.row({part.name, std::to_string(part.rows), fixed(part.metric), fixed(part.accuracy)});
+  return '\n' + table.str(style);
+}
+
+}  // namespace
+
 std::string text_report(const Run& run, const Findings& findings, const Style& style) {
   std::string out = style.bold(run.title) + '\n';
   out += text(run.rows, " rows (");
   for (std::size_t c = 0; c < run.classes.size() && c < 10; ++c)
     out += text(c ? ", " : "", run.class_rows[c], ' ', run.classes[c]);
-  out += text(run.classes.size() > 10 ? ", ..." : "", "), ", run.modalities.size(), " modalities; ", run.splits,
-              " stratified splits ", run.train_rows, "/", run.test_rows, ", seed ", run.seed, "\n\n");
+  out += text(run.classes.size() > 10 ? ", ..." : "", "), ", run.modalities.size(), " modalities; ", protocol_text(run),
+              ", seed ", run.seed, "\n\n");
 
   // The metric that counts with its interval, two or three others as means only.
   std::vector<std::size_t> others;
@@ -85,7 +132,12 @@ std::string text_report(const Run& run, const Findings& findings, const Style& s
     std::vector<std::string> cells = {narrow && row.chosen ? "chosen" : row.method, fixed(row.metrics[0].estimate),
                                       fixed(row.metrics[0].low) + " to " + fixed(row.metrics[0].high)};
     for (const std::size_t k : others) cells.push_back(fixed(row.metrics[k].estimate));
-    if (run.fixed) cells.push_back(row.fixed ? fixed(*row.fixed) : "");
+    if (run.fixed)
+      cells.push_back(
+          !row.fixed ? ""
+          : style.columns > 0 && style.columns < 110
+              ? fixed(row.fixed->estimate)
+              : text(fixed(row.fixed->estimate), " (", fixed(row.fixed->low), " to ", fixed(row.fixed->high), ')'));
     table.row(std::move(cells), row.chosen);
   }
   out += table.str(style);
@@ -106,6 +158,10 @@ std::string text_report(const Run& run, const Findings& findings, const Style& s
       }
     out += '\n';
   }
+
+  // A narrow terminal has the page instead.
+  if (style.columns == 0 || style.columns >= 80)
+    out += against_table(run, findings, style) + trust_table(run, findings, style) + parts_table(run, findings, style);
 
   bool any = false;
   TextTable weights([&] {

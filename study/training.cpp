@@ -99,30 +99,35 @@ struct Training::Fold {
 Training::Training(const TrainConfig& config, const Task& task, data::Modalities x, std::vector<std::int64_t> labels,
                    std::function<fusion::Classifier()> make)
     : config_(config), task_(task), x_(std::move(x)), labels_(std::move(labels)), make_(std::move(make)) {
-  held_out_.resize(labels_.size() * static_cast<std::size_t>(task.classes));
+  answers_.resize(labels_.size() * static_cast<std::size_t>(task.classes));
 }
 
 void Training::run() {
   Generator generator{derive_seed(task_.seed, 1), 0};
   std::vector<data::Split> splits;
+  std::vector<std::int64_t> groups;
+  if (!task_.groups.empty())
+    for (const std::int64_t i : task_.rows) groups.push_back(task_.groups[static_cast<std::size_t>(i)]);
   if (config_.folds > 1) {
-    splits = data::stratified_k_fold(labels_, static_cast<int>(config_.folds), generator);
+    const auto folds = static_cast<int>(config_.folds);
+    splits = groups.empty() ? data::stratified_k_fold(labels_, folds, generator)
+                            : data::group_k_fold(groups, folds, generator, labels_);
   } else {
-    splits.push_back(data::stratified_split(labels_, config_.validation, generator));
+    splits.push_back(groups.empty() ? data::stratified_split(labels_, config_.validation, generator)
+                                    : data::group_split(groups, config_.validation, generator, labels_));
   }
   folds_ = splits.size();
   if (task_.resume && !task_.checkpoint.empty() && std::filesystem::exists(task_.checkpoint)) read_checkpoint();
   for (std::size_t k = 0; k < splits.size(); ++k) train_fold(k, splits[k]);
 
-  data::Predictions p;
-  p.classes = task_.classes;
+  held_out.classes = task_.classes;
   const auto width = static_cast<std::size_t>(task_.classes);
   for (const std::int64_t i : judged_) {
     const auto at = static_cast<std::size_t>(i);
-    p.labels.push_back(labels_[at]);
-    for (std::size_t c = 0; c < width; ++c) p.probabilities.push_back(held_out_[at * width + c]);
+    held_out.labels.push_back(labels_[at]);
+    for (std::size_t c = 0; c < width; ++c) held_out.probabilities.push_back(answers_[at * width + c]);
   }
-  validation = task_.metric.compute(p);
+  validation = task_.metric.compute(held_out);
 }
 
 void Training::train_fold(std::size_t k, const data::Split& split) {
@@ -208,7 +213,7 @@ void Training::train_fold(std::size_t k, const data::Split& split) {
   for (std::size_t i = 0; i < split.test.size(); ++i) {
     judged_.push_back(split.test[i]);
     std::copy_n(answers.begin() + static_cast<std::ptrdiff_t>(i * width), width,
-                held_out_.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(split.test[i]) * width));
+                answers_.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(split.test[i]) * width));
   }
   if (k == 0) curve = fold.curve;
   networks.push_back(std::move(fold.best));
@@ -241,7 +246,7 @@ void Training::save(const Fold& fold) const {
                    {"curve", of(fold.curve)},
                    {"first_curve", of(curve)},
                    {"judged", judged_},
-                   {"held_out", held_out_}};
+                   {"held_out", answers_}};
   file.metadata["weft"] = about.dump();
   save_tensors(task_.checkpoint, file);
 }
@@ -283,10 +288,10 @@ void Training::read_checkpoint() {
     judged_ = about.at("judged").get<std::vector<std::int64_t>>();
     const auto kept = about.at("held_out").get<std::vector<double>>();
     const auto rows = static_cast<std::int64_t>(labels_.size());
-    if (kept.size() != held_out_.size() ||
+    if (kept.size() != answers_.size() ||
         std::ranges::any_of(judged_, [rows](std::int64_t i) { return i < 0 || i >= rows; }))
       throw std::out_of_range("rows");
-    held_out_ = kept;
+    answers_ = kept;
     curve = curve_of(about.at("first_curve"));
     const auto done = about.at("done").get<std::size_t>();
     if (done >= folds_) throw std::out_of_range("folds");

@@ -26,8 +26,9 @@ class Training {
   void run();
 
   std::vector<fusion::Classifier> networks;  ///< each as it was at its best epoch
-  double validation = 0;  ///< the task's metric on the rows that were held out (of all folds together)
-  Curve curve;            ///< of the first network
+  double validation = 0;       ///< the task's metric on the rows that were held out (of all folds together)
+  Curve curve;                 ///< of the first network
+  data::Predictions held_out;  ///< the rows held out, each with the answer of a network that had not seen it
 
  private:
   struct Fold;
@@ -42,7 +43,7 @@ class Training {
   data::Modalities x_;
   std::vector<std::int64_t> labels_;
   std::function<fusion::Classifier()> make_;
-  std::vector<double> held_out_;  ///< (training rows, C): probabilities from the network that had not seen the row
+  std::vector<double> answers_;  ///< (training rows, C): probabilities from the network that had not seen the row
   std::vector<std::int64_t> judged_;
   std::size_t folds_ = 1;
   std::optional<TensorFile> checkpoint_;  ///< read, and waiting for the fold that was under way

@@ -103,7 +103,7 @@ class Command(unittest.TestCase):
         done = self.compare()
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn('l2: blood', done.stdout)
-        self.assertEqual(sorted(os.listdir(os.path.join(self.root, 'out'))), ['report.html', 'results.csv', 'results.json'])
+        self.assertEqual(sorted(os.listdir(os.path.join(self.root, 'out'))), ['report.html', 'results.csv', 'results.json', 'splits.json'])
         again = self.compare('--json', '--quiet')
         self.assertEqual(again.returncode, 0, again.stderr)
         with open(os.path.join(self.root, 'out', 'results.json'), encoding='utf-8') as f:
@@ -189,7 +189,7 @@ class Command(unittest.TestCase):
         self.write('out/compare.weft-checkpoint', checkpoint)
         resumed = self.weft(*args, '--out', 'out', '--quiet', '--resume')
         self.assertEqual(resumed.returncode, 0, resumed.stderr)
-        for name in ['results.json', 'results.csv', 'report.html']:
+        for name in ['results.json', 'results.csv', 'report.html', 'splits.json']:
             self.assertEqual(self.read('whole', name), self.read('out', name), name)
         self.assertNotIn('compare.weft-checkpoint', os.listdir(self.path('out')))
 
@@ -217,6 +217,47 @@ class Command(unittest.TestCase):
             for name in os.listdir(self.path('out')):
                 self.assertEqual(self.read('whole', name), self.read('out', name), name)
             shutil.rmtree(self.path('out'))
+
+    def test_kept_splits_are_used_again(self):
+        first = self.compare('--quiet')
+        self.assertEqual(first.returncode, 0, first.stderr)
+        kept = self.read('out', 'splits.json')
+        self.write('again.toml', STUDY + '[split]\nfile = "out/splits.json"\n')
+        again = self.weft('compare', 'again.toml', '--out', 'again', '--quiet')
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertEqual(self.read('again', 'splits.json'), kept)
+        self.assertEqual(self.read('again', 'results.csv'), self.read('out', 'results.csv'))
+        shutil.rmtree(self.path('out'))
+        self.write('s.json', kept[:50])
+        self.write('small.toml', STUDY + '[split]\nfile = "s.json"\n')
+        self.fails(self.compare(), 'splits: s.json is not a file of splits, or not all of it')
+        self.write('s.json', kept)
+        self.write('small.csv', table(61))
+        self.fails(self.compare(), 'splits: s.json was written for other data than the study reads now')
+
+    def test_selected_settings_are_kept_with_the_model(self):
+        self.write('small.toml', STUDY + '[select]\nwidth = [3, 5]\nlr = [0.001, 0.01]\n')
+        trained = json.loads(self.train('--json').stdout)
+        self.assertIn(trained['selected']['width'], (3, 5))
+        self.assertEqual(json.loads(self.weft('evaluate', 'model', '--json').stdout), trained['test'])
+
+    def test_groups_sites_and_parts(self):
+        rows = [line + f',p{i // 4},{"north" if i < 20 else "south"}' for i, line in enumerate(table().splitlines()[1:])]
+        self.write('small.csv', '\n'.join(['blood_a,blood_b,age,sick,patient,site'] + rows) + '\n')
+        study = STUDY.replace('splits = 3', 'splits = 3\nfusions = ["late"]\nbaselines = ["l2"]\nreference = "l2"\n'
+                              'subgroups = ["site"]')
+        self.write('small.toml', study + '[split]\ngroup = "patient"\n')
+        results = json.loads(self.compare('--json', '--quiet').stdout)
+        self.assertEqual(results['protocol']['kind'], 'grouped')
+        for split in json.loads(self.read('out', 'splits.json'))['splits']:
+            self.assertFalse({i // 4 for i in split['train']} & {i // 4 for i in split['test']})
+        self.assertIn('site = south', results['summary'][-1]['parts'])
+        self.write('small.toml', study + '[split]\nsite = "site"\ngroup = "patient"\n')
+        done = self.compare('--quiet')
+        self.assertIn('each of 2 sites left out once, 30/30', done.stdout)
+        shutil.rmtree(self.path('out'))
+        self.write('small.toml', study + '[split]\ngroup = "patent"\n')
+        self.fails(self.compare(), 'small.toml:20: table: small.csv has no column "patent"; the closest name is "patient"')
 
     def test_one_seed_one_result(self):
         results = []
@@ -343,6 +384,9 @@ class Command(unittest.TestCase):
 
     def test_category_that_training_has_not_seen(self):
         self.write('small.csv', table().replace('\n', ',f\n').replace('sick,f', 'sick,sex').replace(',1,f\n', ',1,m\n'))
+        self.fails(self.weft('train', 'small.toml', '--out', 'out', '--quiet'),
+                   'small.toml:9: column "sex" of modality "rest" tells the class without an error')
+        self.write('small.toml', STUDY + '[split]\ntrusted = ["sex"]\n')
         self.train()
         self.write('new.csv', 'blood_a,blood_b,age,sex\n1,2,30,f\n1,2,30,m\n1,2,30,x\n')
         done = self.weft('predict', 'model', 'new.csv')
@@ -407,7 +451,7 @@ class Command(unittest.TestCase):
         os.rmdir(self.path('small.csv'))
         for content in (table(6), table(10), table().replace('\n', '\r\n'), csv(lambda i, r: ['1', '2', '3', r[3]]),
                         csv(lambda i, r: r[:2] + [f'level{i}', r[3]]), csv(lambda i, r: r[:3] + ['2' if i < 3 else r[3]]),
-                        csv(lambda i, r: (['', ''] if i % 2 else r[:2]) + r[2:]), csv(lambda i, r: ['', ''] + r[2:] if i else r),
+                        csv(lambda i, r: (['', ''] if i % 3 else r[:2]) + r[2:]), csv(lambda i, r: ['', ''] + r[2:] if i else r),
                         csv(lambda i, r: ['', '', '', r[3]] if i % 7 == 0 else r)):
             self.write('small.csv', content)
             for command in 'compare', 'train':

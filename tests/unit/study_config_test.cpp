@@ -113,8 +113,6 @@ TEST_CASE("study file: messages with the line and the nearest name") {
         "s/x.toml:8: unknown key \"hiden\" in encoder of \"a\"; the closest name is \"hidden\"");
   CHECK(message(with(good, "rest = true", "")) ==
         "s/x.toml:9: modality \"b\" needs exactly one of columns, rest = true, files");
-  CHECK(message(with(good, "rest = true", "files = ['b.npy']")) ==
-        "s/x.toml:9: modality \"b\" takes files, but [data] already names a CSV file");
   CHECK(message(with(good, "name = 'b'", "name = 'a'")) == "s/x.toml:9: there are two modalities \"a\"");
   CHECK(message(with(good, "columns = ['p*', 'q']", "rest = true")) ==
         "s/x.toml:9: \"a\" and \"b\" both take the rest of the columns");

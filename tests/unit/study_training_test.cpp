@@ -349,6 +349,7 @@ TEST_CASE("data that are too few to be split") {
   const auto message = [&](const Study& s) {
     try {
       check_enough(s, dataset);
+      check_splits(s, dataset, make_splits(s, dataset, 2, 0));
     } catch (const Error& e) {
       return std::string(e.what());
     }
