@@ -91,7 +91,7 @@ int main(int argc, char** argv) {
     return std::puts("skipped: set WEFT_DATA to a folder with rosmap/ or others; see missing_data.h") < 0;
   show::Progress progress(stderr, false);
   for (const Patients& p : all)
-    for (const std::string fusion : {"gate", "dynamics"}) {
+    for (const std::string fusion : {"gate", "evidential"}) {
       if (fusion != "gate" && !arguments.full) continue;
       std::vector<Scores> runs;
       // Each hospital is a test once; what differs between two goes is the networks' beginning alone.

@@ -205,11 +205,12 @@ Completed Completion::complete(const data::Modalities& raw, std::int64_t draws, 
     const Tensor variance = squares[m] / static_cast<double>(draws - 1) + exp(held(log_noise[m]));
     out.filled.features.push_back(where(counts, raw.features[m], to(mean[m], raw.features[m].dtype())));
     out.variance.push_back(where(counts, zeros({}, variance.dtype()), variance));
-    // A feature that never varied says nothing about how well others are explained.
+    // A feature that never varied says nothing about how well others are explained, and neither do those of a modality
+    // that nobody had.
     const Tensor varies = gt(spread[m], 0), unit = ones({}, spread[m].dtype());
-    const Tensor share = rows_or(variance / where(varies, spread[m], unit), varies);
-    const double number = std::max(1.0, sum(to(varies, DType::float64)).item());
-    explained.push_back(clamp(1.0 - sum(share, {1}, true) / number, 0, 1));
+    const double number = sum(to(varies, DType::float64)).item();
+    const Tensor unexplained = sum(rows_or(variance / where(varies, spread[m], unit), varies), {1}, true);
+    explained.push_back(number > 0 ? clamp(1.0 - unexplained / number, 0, 1) : unexplained * 0.0);
   }
   const Tensor some = logical_not(unsqueeze(nothing_present(raw.present), 1));
   const Tensor guessed = rows_or(cat(explained, 1), some);  // (B, M)

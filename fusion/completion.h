@@ -49,7 +49,7 @@ struct CompletionContext {
 struct Completed {
   /// Features with the missing numbers filled in. `present` is the truth, as it was. `quality` is 1, or what it was,
   /// where a modality is present; elsewhere the share of the features' variance that the completion explains, from 0
-  /// to 1: 1 - mean over the features of variance / their variance in training.
+  /// to 1: 1 - mean over the features of variance / their variance in training; 0 where none varied there.
   data::Modalities filled;
   /// M of (B, width_m): variance of each number that was filled in, over draws of the hidden numbers plus the decoder's
   /// own; 0 where a number was measured.

@@ -151,6 +151,15 @@ TEST_CASE("completion: what is filled in has the conditional mean and variance")
   CHECK(kept[3] != 0.4);
 }
 
+TEST_CASE("completion: of a modality that nobody had, nothing is known") {
+  Completion net(abc({{1, 1, 0}, {1, 0, 0}, {0, 1, 0}}), {.latent = 2, .dtype = f64});
+  eval(net);
+  const fusion::Completed done = net.complete(abc({{1, 1, 0}, {0, 1, 0}}), 8);
+  CHECK(numbers(select(done.filled.quality, 1, 2)) == std::vector<double>{0, 0});
+  CHECK(finite(done.filled.features[2]));
+  CHECK(sum(select(done.admitted().present, 1, 2)).item() == 0);
+}
+
 TEST_CASE("completion: the mixture completes from one expert at a time, without the prior") {
   Completion net = exact(Joint::mixture);
   eval(net);
