@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <weft/tensor/create.h>
 #include <weft/tensor/parallel.h>

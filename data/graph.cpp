@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <tuple>
 #include <unordered_set>
+#include <utility>
 
 #include <weft/data/npy.h>
 #include <weft/tensor/create.h>

@@ -82,7 +82,7 @@ int main(int argc, char** argv) {
   if (!std::filesystem::exists(folder + "/edges.npy"))
     return std::puts("skipped: no cora_planetoid/edges.npy; set WEFT_DATA to the folder that holds cora_planetoid") < 0;
   const data::GraphData cora = data::load_graph(folder);
-  // Each paper's words sum to 1, however many they are. Of 100 words a paper has one: zeros are left out.
+  // Each paper's words sum to 1, however many they are. Of 79 words a paper has one: zeros are left out.
   const Task task{sparse_features(cora.x / clamp(sum(cora.x, 1, true), 1, HUGE_VAL)),
                   cora.y,
                   from(cora.train),

@@ -1,9 +1,9 @@
 // A graph that does not fit: one million accounts, ten million edges (made up here: simulated). Sixteen groups were
-// planted: four of five edges stay within a group, and an account's own 32 features hardly tell which it is. Passing
-// messages along all edges at once would need all activations of all nodes; here each step draws 1,024 accounts, ten
-// neighbours of each and five of each neighbour, and computes on these alone. What one learns from one's neighbours
-// shows beside the same network that sees only the account itself.
-//   million_nodes [--full] [--seeds N] [--seed FIRST] [--threads N]      --full: an epoch over all training accounts
+// planted: four of five edges stay within a group, and an account's own 32 features tell which in half of the cases.
+// Passing messages along all edges at once would keep what every layer makes of every node; here each step draws 1,024
+// accounts, ten neighbours of each and five of each neighbour, and computes on these alone. What one learns from one's
+// neighbours shows beside the same network that sees only the account itself.
+//   million_nodes [--full] [--seed N] [--threads N]      --full: an epoch over all training accounts
 #include <sys/resource.h>
 
 #include <chrono>

@@ -1,4 +1,6 @@
 #pragma once
+#include <optional>
+
 #include <weft/layers/graph/graph.h>
 
 /// Poolings that learn, over a batch of graphs joined by join(): which nodes speak for their graph. Parameter names are
