@@ -110,7 +110,9 @@ WordPiece WordPiece::load(const std::string& path, const WordPieceOptions& optio
   try {
     return WordPiece(std::move(vocabulary), chosen);
   } catch (const ConfigError& e) {
-    throw FileError(text(operation, ": ", file, " is no vocabulary: ", std::string_view(e.what()).substr(11)));
+    std::string_view why = e.what();
+    why.remove_prefix(std::string_view("wordpiece: ").size());
+    throw FileError(text(operation, ": ", file, " is no vocabulary: ", why));
   }
 }
 

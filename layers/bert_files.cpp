@@ -121,6 +121,7 @@ BertConfig load_bert_config(const std::string& folder) {
   file.expect("model_type", "bert");
   file.expect("position_embedding_type", "absolute");
   file.expect("is_decoder", false);
+  file.expect("tie_word_embeddings", true);
   BertConfig c;
   file.read("vocab_size", c.vocab_size);
   file.read("hidden_size", c.hidden_size);
@@ -184,6 +185,10 @@ LoadReport detail::load_bert(const Walk& walk, const std::string& folder) {
   const bool inside = !wanted.empty() && !wanted.front().first.starts_with("bert.");
   std::map<std::string, const Tensor*> have;
   for (const auto& [name, x] : file.tensors) have[present_name(name, inside)] = &x;
+
+  // What is tied may be stored under either name.
+  if (const auto tied = have.find("cls.predictions.decoder.bias"); tied != have.end())
+    have.emplace("cls.predictions.bias", tied->second);
 
   LoadReport report, failures;
   std::vector<std::pair<Tensor, const Tensor*>> fits;

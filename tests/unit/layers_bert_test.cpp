@@ -88,6 +88,25 @@ TEST_CASE("bert: what is saved comes back, under older names too") {
   CHECK(to_vector<float>(other.bert.layers[1].query.weight) == to_vector<float>(net.bert.layers[1].query.weight));
 }
 
+TEST_CASE("bert: tied tensors of a masked-word head are found under either name") {
+  const TemporaryFolder folder;
+  manual_seed(8);
+  BertForMaskedLM net(tiny()), loaded(tiny());
+  kernels::copy_into(net.bias, randn({30}));
+  write_folder(folder, net, tiny(), [&](TensorFile& file) {
+    for (auto& [name, x] : file.tensors)
+      if (name == "cls.predictions.bias") name = "cls.predictions.decoder.bias";
+    file.tensors.emplace_back("cls.predictions.decoder.weight", net.bert.embeddings.word_embeddings.weight);
+  });
+  const LoadReport report = load_bert(loaded, folder / "");
+  CHECK_MESSAGE(report.complete(), report.text());
+  CHECK(to_vector<float>(loaded.bias) == to_vector<float>(net.bias));
+  folder.write("config.json", R"({"tie_word_embeddings": false})");
+  CHECK(error_of([&] { load_bert_config(folder / ""); }) ==
+        "ConfigError: load_bert_config: " + (folder / "/config.json") +
+            ": tie_word_embeddings is false, weft's BERT has true only");
+}
+
 TEST_CASE("bert: a wrong folder is refused with what is wrong") {
   const TemporaryFolder folder;
   Bert net(tiny());
