@@ -227,7 +227,6 @@ data::Table read_table(const Study& study, const std::string& path) {
   return table;
 }
 
-/// A value that only a test patient has is no reason to end a comparison: it counts as none of those known.
 data::TableOptions options_of(const ModalityConfig& modality) {
   return {.standardize = modality.standardize, .indicators = modality.indicators, .unseen = data::Unseen::unknown};
 }

@@ -17,7 +17,9 @@ namespace weft::study {
 struct Evidence {
   std::string name;
   data::Table table;
-  data::TableOptions options = {};  ///< how its columns become features
+  /// How its columns become features. A value that only a test patient has is no reason to end a comparison: it counts
+  /// as none of those known.
+  data::TableOptions options = {.unseen = data::Unseen::unknown};
 };
 
 /// A column whose values part the rows: groups, sites, subgroups.

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include <weft/study/checksum.h>
+#include <weft/study/splitting.h>
 #include <weft/tensor/create.h>
 #include <weft/tensor/names.h>
 
@@ -204,6 +205,12 @@ void check_split(const Study& study, const Dataset& dataset, const data::Split& 
                            " such rows in all)\n  help: name what they share as group in [split], or set duplicates = ",
                            study.split.duplicates == "together" ? "\"allow\"" : "\"together\" (or \"allow\")"));
   }
+}
+
+void check_leaks(const Study& study, const Dataset& dataset, const Splits& splits) {
+  check_columns(study, dataset);
+  const DuplicateRows duplicates = study.split.duplicates == "allow" ? DuplicateRows() : duplicate_rows(dataset);
+  for (const auto& [name, split] : splits.named()) check_split(study, dataset, *split, name, duplicates);
 }
 
 void check_preparation(const Preparation& preparation, const data::Split& split, const std::string& name) {

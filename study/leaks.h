@@ -31,6 +31,10 @@ void check_columns(const Study& study, const Dataset& dataset);
 void check_split(const Study& study, const Dataset& dataset, const data::Split& split, const std::string& name,
                  const DuplicateRows& duplicates);
 
+struct Splits;
+/// check_columns(), and check_split() for every split, as [split] duplicates says.
+void check_leaks(const Study& study, const Dataset& dataset, const Splits& splits);
+
 /// Throws when a preparation was learned from rows that are not to train on: by its own account.
 void check_preparation(const Preparation& preparation, const data::Split& split, const std::string& name);
 /// Throws when what is prepared for training rows changes with the values of the others.

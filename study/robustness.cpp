@@ -12,8 +12,10 @@
 #include <weft/study/compare.h>
 #include <weft/study/completing.h>
 #include <weft/study/interrupt.h>
+#include <weft/study/leaks.h>
 #include <weft/study/network.h>
 #include <weft/study/output.h>
+#include <weft/study/splitting.h>
 #include <weft/study/version.h>
 #include <weft/tensor/names.h>
 
@@ -21,12 +23,6 @@ namespace weft::study {
 namespace {
 
 constexpr Gaps all_gaps[] = {Gaps::masks, Gaps::zeros, Gaps::means, Gaps::completion};
-
-/// The splits that curves are taken over.
-std::vector<data::Split> splits_of(const Study& study, const Dataset& dataset, std::int64_t count, std::uint64_t seed) {
-  Generator generator{seed, 0};
-  return data::stratified_splits(dataset.labels, static_cast<int>(count), study.compare.test, generator);
-}
 
 /// The labels of these rows.
 std::vector<std::int64_t> labels_of(const Dataset& dataset, const std::vector<std::int64_t>& rows) {
@@ -215,7 +211,11 @@ Robustness measure_robustness(const Study& study, const Dataset& dataset, const 
   for (const std::string& name : run.fusions)
     if (std::ranges::find(fusion_names(), name) == fusion_names().end())
       throw ConfigError(text("robustness: there is no fusion \"", name, "\"", closest(name, fusion_names())));
-  const std::vector<data::Split> splits = splits_of(study, dataset, run.splits, run.seed);
+  const Splits parts = make_splits(study, dataset, run.splits, run.seed);
+  check_splits(study, dataset, parts);
+  check_leaks(study, dataset, parts);
+  const std::vector<data::Split>& splits = parts.drawn;
+  run.splits = static_cast<std::int64_t>(splits.size());
   run.train_rows = static_cast<std::int64_t>(splits.front().train.size());
   run.test_rows = static_cast<std::int64_t>(splits.front().test.size());
 

@@ -14,24 +14,24 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 /// The curves of one disturbance, or of its form for single modalities: what belongs into one table.
-struct Part {
+struct Chapter {
   Disturbance kind;
   bool single;  ///< of one modality at a time
   std::string title, axis;
   std::vector<const Curves*> curves;
 };
 
-std::vector<Part> parts_of(const std::vector<Curves>& curves) {
-  std::vector<Part> parts = {
+std::vector<Chapter> parts_of(const std::vector<Curves>& curves) {
+  std::vector<Chapter> parts = {
       {Disturbance::missing, false, "Any modality missing, never a row's last one", "chance of each to be missing", {}},
       {Disturbance::missing, true, "One modality missing", "share of rows that lack it", {}},
       {Disturbance::noise, true, "One modality noised", "deviation of the noise, in those of the features", {}},
       {Disturbance::conflict, false, "Any one modality from another class", "share of rows", {}},
       {Disturbance::conflict, true, "One modality from another class", "share of rows", {}}};
-  for (Part& part : parts)
+  for (Chapter& part : parts)
     for (const Curves& c : curves)
       if (c.kind == part.kind && c.modality.empty() != part.single) part.curves.push_back(&c);
-  std::erase_if(parts, [](const Part& part) { return part.curves.empty(); });
+  std::erase_if(parts, [](const Chapter& part) { return part.curves.empty(); });
   return parts;
 }
 
@@ -44,7 +44,7 @@ std::string name_of(const Curves& c) {
 
 std::string span(double low, double high) { return fixed(low) + " to " + fixed(high); }
 
-std::vector<std::string> header_of(const Robustness& run, const Part& part) {
+std::vector<std::string> header_of(const Robustness& run, const Chapter& part) {
   std::vector<std::string> header = {part.title};
   for (const double level : levels_of(part.kind)) header.push_back(text(level));
   header.insert(header.end(), {"area", text(std::lround(run.level * 100), "% interval")});
@@ -140,7 +140,7 @@ std::string to_csv(const Robustness& run) {
 std::string text_report(const Robustness& run, const std::vector<Curves>& curves, const Style& style) {
   std::string out = text(style.bold(run.title), '\n', how(run), "\n", metric_title(run.metrics.front()),
                          ", and areas of the other metrics\n");
-  for (const Part& part : parts_of(curves)) {
+  for (const Chapter& part : parts_of(curves)) {
     TextTable table(header_of(run, part));
     for (const Curves* c : part.curves) table.row(cells_of(*c));
     out += '\n' + table.str(style);
@@ -150,7 +150,7 @@ std::string text_report(const Robustness& run, const std::vector<Curves>& curves
 
 std::vector<std::pair<std::string, std::string>> pictures(const Robustness& run, const std::vector<Curves>& curves) {
   std::vector<std::pair<std::string, std::string>> out;
-  for (const Part& part : parts_of(curves)) {
+  for (const Chapter& part : parts_of(curves)) {
     std::vector<Line> lines;
     for (const Curves* c : part.curves) {
       lines.push_back({name_of(*c), {}, levels_of(part.kind)});
@@ -173,7 +173,7 @@ std::string html_report(const Robustness& run, const std::vector<Curves>& curves
       escaped(run.title), " – robustness – weft</title>\n</head>\n<body>\n<h1>", escaped(run.title), "</h1>\n<p>",
       escaped(how(run)), ". ", metric_title(run.metrics.front()), " per level. ", explanation, "</p>\n");
   const auto images = pictures(run, curves);
-  const std::vector<Part> parts = parts_of(curves);
+  const std::vector<Chapter> parts = parts_of(curves);
   for (std::size_t p = 0; p < parts.size(); ++p) {
     out +=
         text("<h2>", escaped(parts[p].title), "</h2>\n", images[p].second, "<div tabindex=\"0\"><table>\n<thead><tr>");

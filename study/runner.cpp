@@ -56,9 +56,7 @@ class Runner {
         run_(run),
         prepare_(options.prepare ? options.prepare : Preparation::fit),
         together_(together(study, dataset)) {
-    check_columns(study, dataset);
-    const DuplicateRows duplicates = study.split.duplicates == "allow" ? DuplicateRows() : duplicate_rows(dataset);
-    for (const auto& [name, split] : run.parts.named()) check_split(study, dataset, *split, name, duplicates);
+    check_leaks(study, dataset, run.parts);
     if (run.parts.given) jobs_.push_back(std::make_unique<Job>(-1, run.parts.named().back().first, *run.parts.given));
     const auto named = run.parts.named();
     for (std::size_t s = 0; s < run.parts.drawn.size(); ++s)

@@ -24,7 +24,7 @@ Study small_study() {
       "[study]\nname = 'small <study>'\ntarget = 'y'\n[data]\nfile = 'x.csv'\n[[modality]]\nname = 'one'\ncolumns = "
       "['a', 'b']\n[[modality]]\nname = 'two'\ncolumns = ['c', 'kind']\n[encoder]\nhidden = [8]\n[fusion]\nname = "
       "'gate'\nwidth = 8\nhidden = 8\n[train]\nepochs = 15\nbatch = 16\nlr = 0.01\n[compare]\nsplits = 3\nmetric = "
-      "'accuracy'\n",
+      "'accuracy'\n[split]\ntrusted = ['*']\n",
       "x.toml");
 }
 
