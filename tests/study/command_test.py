@@ -448,7 +448,7 @@ class Command(unittest.TestCase):
         self.assertEqual(self.weft('evaluate', 'kept').returncode, 0)
         self.write('clinic/study.toml', study.replace('[1, 16, 16]', '[1, 16, 15]'))
         self.fails(self.weft('compare', 'clinic/study.toml', '--out', 'out'),
-                   'clinic/study.toml:17: modality "image" has 256 columns, which the shape of its cnn does not fit',
+                   'clinic/study.toml:16: modality "image" has 256 columns, which the shape of its cnn does not fit',
                    'help: give shape = [channels, height, width], and numbers without indicators')
 
     def test_simulate_wrongly(self):
