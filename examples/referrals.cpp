@@ -46,7 +46,7 @@ Cases draw(std::int64_t n, std::uint64_t seed) {
     const Tensor looks = rows(), finding = rows();
     std::vector<float> strength;
     for (const std::int64_t k : c.group) strength.push_back(k == m ? 1.5F : 0.15F);
-    features.push_back(randn({n, width}, 0, 0.5, DType::float32, g) + index_select(looks, 0, kind) * 2 +
+    features.push_back(randn({n, width}, 0, 0.8, DType::float32, g) + index_select(looks, 0, kind) * 2 +
                        index_select(finding, 0, kind) * unsqueeze(from(strength), 1) * sign);
   }
   c.x = data::Modalities::complete(names, features);

@@ -78,6 +78,10 @@ TEST_CASE("encoder: a convolution's batch norm sees only images that are there")
   const Tensor rows = from(std::vector<std::int64_t>{0, 2});
   CHECK(same(index_select(out.features[0], 0, rows), twin[0](index_select(images.features[0], 0, rows))));
   CHECK(same(index_select(out.features[0], 0, from(std::vector<std::int64_t>{1})), zeros({1, 4})));
+  // Nor does it stop at a single image of which one pixel is left.
+  Encoder deep =
+      fusion::make_encoder("cnn", {.in_features = 16, .hidden = {2, 2, 2, 3}, .norm = "batch", .shape = {4, 4}});
+  CHECK(finite(deep(randn({1, 4, 4}))));
 }
 
 TEST_CASE("encoder: bad options are refused") {
