@@ -22,7 +22,7 @@ struct Choice {
 
 int main(int argc, char** argv) {
   const Arguments arguments(argc, argv);
-  const int seeds = arguments.seeds_or(arguments.full ? 5 : 1), epochs = arguments.full ? 10 : 5;
+  const int seeds = arguments.seeds_or(arguments.full ? 5 : 1), epochs = arguments.full ? 10 : 7;
   const Names all = {"image", "ecg", "note", "laboratory"};
   std::vector<Choice> choices;
   for (const std::string& name : all) choices.push_back({"single: " + name, "single", {name}});
@@ -44,7 +44,7 @@ int main(int argc, char** argv) {
   std::int64_t done = 0;
   for (int k = 0; k < seeds; ++k) {
     const std::uint64_t seed = 100 + arguments.seed + static_cast<std::uint64_t>(k);
-    const Patients patients(arguments.full ? 16000 : 4000, 4000, seed);
+    const Patients patients(arguments.full ? 16000 : 10000, 4000, seed);
     const Tensor target = patients.target(patients.test);
     const Tensor truth = data::take_rows(patients.clinic.reliability, patients.test);  // (B, M)
     const Tensor ill = gt(data::take_rows(patients.clinic.probability, patients.test), 0.5);
