@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
   show::Progress progress(stderr, false);
   std::int64_t done = 0;
   for (int k = 0; k < seeds; ++k) {
-    const std::uint64_t seed = 100 + arguments.seed + static_cast<std::uint64_t>(k);
+    const std::uint64_t seed = 101 + arguments.seed + static_cast<std::uint64_t>(k);
     const Patients patients(arguments.full ? 16000 : 10000, 4000, seed);
     const Tensor target = patients.target(patients.test);
     const Tensor truth = data::take_rows(patients.clinic.reliability, patients.test);  // (B, M)
