@@ -2,8 +2,8 @@
 // In a SIMULATED clinic the truth is known: how reliable each modality of each patient is, and how often the best of
 // all rules is right. A finding counts most in the modality that the reason of the referral makes relevant, and the
 // less the more blurred, noisy, vague or scanty that modality is. One weight for everybody cannot know this. A gate
-// can, if it sees all modalities, because the reason stands in the note alone. The recipe was chosen on seed 1; the
-// seeds here begin at 101, and all patients are new with each.
+// can, if it sees all modalities, because the reason stands in the note alone. The recipe was chosen on seeds 1 and
+// 101; the seeds here begin at 102, and all patients are new with each.
 //   clinic [--full] [--seeds N] [--seed FIRST] [--threads N]      draws runs/clinic.svg
 #include <algorithm>
 #include <cstdio>
