@@ -32,6 +32,18 @@ inline fusion::EncoderChoice clinic_encoder(const std::string& modality) {
   return {"mlp", {.in_features = 12, .hidden = {32, 16}}};
 }
 
+/// A nodule has no up and no left: each batch of pictures is shown flipped or turned in one of eight ways.
+inline data::Modalities turned(data::Modalities x, Generator& g) {
+  for (std::size_t m = 0; m < x.names.size(); ++m) {
+    if (x.names[m] != "image") continue;
+    Tensor& pictures = x.features[m];  // (B, 1, 16, 16)
+    if (g.below(2) == 1) pictures = flip(pictures, {2});
+    if (g.below(2) == 1) pictures = flip(pictures, {3});
+    if (g.below(2) == 1) pictures = contiguous(transpose(pictures, 2, 3));
+  }
+  return x;
+}
+
 /// Any network from these modalities. Its weights are averaged over the last steps, which costs nothing and steadies
 /// it.
 inline fusion::Classifier trained(const Patients& p, const Names& names, const std::string& method, int epochs,
@@ -48,9 +60,10 @@ inline fusion::Classifier trained(const Patients& p, const Names& names, const s
       optimizer,
       optim::OneCycleLr{.max_lr = 3e-3, .total_steps = epochs * loader.steps() + 1, .cycle_momentum = false});
   optim::ModelAverage<fusion::Classifier> average(net, {.decay = 0.99});
+  Generator random{seed, 1 << 20};
   for (int epoch = 0; epoch < epochs; ++epoch)
     for (auto& [x, y] : loader) {
-      net.loss(net(x), y).backward();
+      net.loss(net(turned(x, random)), y).backward();
       optim::clip_gradient_norm(parameters(net), 1);
       optimizer.step();
       optimizer.zero_grad();

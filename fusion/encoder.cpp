@@ -60,9 +60,9 @@ template <int axes>
 std::vector<std::int64_t> checked_shape(const std::string& name, const EncoderOptions& o) {
   std::vector<std::int64_t> shape = o.shape;
   if (shape.size() == axes) shape.insert(shape.begin(), 1);
-  std::int64_t features = 1;
-  for (const std::int64_t n : shape) features *= std::clamp<std::int64_t>(n, 0, 1 << 20);
-  if (shape.size() != axes + 1 || features != o.in_features)
+  double features = 1;
+  for (const std::int64_t n : shape) features *= static_cast<double>(std::max<std::int64_t>(n, 0));
+  if (shape.size() != axes + 1 || features != static_cast<double>(o.in_features))
     throw ConfigError(text("encoder: \"", name, "\" has the shape ", Shape(o.shape), " for rows of ", o.in_features,
                            " features\n  help: give shape, as in ",
                            axes == 2 ? "{channels, height, width}" : "{channels, steps}"));
@@ -85,7 +85,7 @@ Sequential cnn(const std::string& name, const EncoderOptions& o) {
                            .dtype = o.dtype}));
     shape[0] = o.hidden[i];
     if (o.norm == "layer") layers.add(GroupNorm({.num_groups = 1, .num_channels = shape[0], .dtype = o.dtype}));
-    if (o.norm == "batch") layers.add(BatchNorm({.num_features = shape[0], .dtype = o.dtype}));
+    if (o.norm == "batch") layers.add(SparseBatchNorm({.num_features = shape[0], .dtype = o.dtype}));
     add_activation(layers, o.activation);
     // An axis of one pixel is not halved any more.
     const auto half = [&](std::size_t axis) { return shape[axis] > 1 ? std::int64_t{2} : std::int64_t{1}; };

@@ -504,6 +504,59 @@ class Command(unittest.TestCase):
             self.both_fail(expected)
         self.fails(self.weft('compare', '.'), 'study: . is a folder, not a file')
 
+    def test_simulated_clinic(self):
+        make = 'simulate', 'clinic', '--patients', '120', '--seed', '3', '--missing', 'random', '--missing-rate', '0.2', '--out'
+        done = self.weft(*make, 'clinic')
+        self.assertEqual((done.returncode, done.stderr), (0, ''))
+        self.assertRegex(done.stdout, r'\Asimulated clinic: 120 patients in clinic, best possible accuracy 0\.8\d\d\nweft compare clinic/study.toml\n')
+        self.assertEqual(self.weft(*make, 'again', '--quiet').stdout, '')
+        names = [os.path.join(folder, name) for folder in ('', 'truth') for name in sorted(os.listdir(self.path('clinic', folder)))]
+        for name in names:
+            if name == 'truth':
+                continue
+            self.assertEqual(self.read('clinic', name), self.read('again', name), name)
+            if name not in ('study.toml', 'README.md'):
+                self.assertIn('simulated_', name)
+        self.assertIn(b'SIMULATED DATA', self.read('clinic', 'README.md'))
+        self.assertIn(b'title = "Simulated clinic (no real patients)', self.read('clinic', 'study.toml'))
+        truth = json.loads(self.read('clinic', 'truth', 'simulated_best.json'))
+        self.assertTrue(truth['simulated'])
+        best = truth['best_accuracy']
+        self.assertEqual(len(best), 9)
+        for name in truth['modalities']:
+            self.assertLess(best['only ' + name], best['without ' + name])
+            self.assertLess(best['without ' + name], best['all'])
+        self.assertEqual(len(self.read('clinic', 'simulated_notes.csv').splitlines()), 121)
+
+        study = self.read('clinic', 'study.toml').decode()
+        self.write('clinic/study.toml', study.replace('epochs = 12', 'epochs = 2').replace('splits = 5', 'splits = 2'))
+        done = self.weft('compare', 'clinic/study.toml', '--out', 'compared', '--json', '--quiet')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        results = json.loads(done.stdout)
+        self.assertIn('Simulated clinic (no real patients)', results['title'])
+        self.assertIn('Simulated clinic (no real patients)', self.read('compared', 'report.html').decode())
+        gate = [r for r in results['records'] if r['method'] == 'gate']
+        self.assertEqual(len(gate[0]['weights']), 8)
+        # A kept network knows its shapes again.
+        self.assertEqual(self.weft('train', 'clinic/study.toml', '--out', 'kept', '--quiet').returncode, 0)
+        self.assertEqual(self.weft('evaluate', 'kept').returncode, 0)
+        self.write('clinic/study.toml', study.replace('[1, 16, 16]', '[1, 16, 15]'))
+        self.fails(self.weft('compare', 'clinic/study.toml', '--out', 'out'),
+                   'clinic/study.toml:16: modality "image" has 256 columns, which the shape of its cnn does not fit',
+                   'help: give shape = [channels, height, width], and numbers without indicators')
+
+    def test_simulate_wrongly(self):
+        self.fails(self.weft('simulate'), 'weft simulate: a command is required\n  help: run weft simulate --help')
+        self.fails(self.weft('simulate', 'clinik'), 'weft simulate: there is no command "clinik"; the closest name is "clinic"')
+        self.fails(self.weft('simulate', 'clinic'), 'weft simulate clinic: --out is required\n  help: run weft simulate clinic --help')
+        self.fails(self.weft('simulate', 'clinic', '--out', 'out', '--patient', '9'),
+                   'weft simulate clinic: there is no option "--patient"; the closest name is "--patients"')
+        self.fails(self.weft('simulate', 'clinic', '--out', 'out', '--missing', 'randm'),
+                   'simulate: there is no way of missing "randm"; the closest name is "random"')
+        self.fails(self.weft('simulate', 'clinic', '--out', ''), 'simulate: no folder is named\n  help: give one with --out')
+        self.fails(self.weft('simulate', 'clinic', '--out', 'out', '--patients', '3'), 'clinic: 3 patients')
+        self.fails(self.weft('simulate', 'clinic', '--out', 'out', '--missing-rate', '0.7'), 'clinic: missing_rate is 0.7')
+
     def test_command_line(self):
         self.fails(self.weft(), 'weft: a command is required\n  help: run weft --help')
         self.fails(self.weft('comprae', 'x'), 'weft: there is no command "comprae"; the closest name is "compare"')

@@ -66,3 +66,40 @@ TEST_CASE("gate, relevance, experts: trained with degradation, they lower the we
   CHECK(fell[1] == 3);
   CHECK(fell[2] == 3);
 }
+
+TEST_CASE("gate: with context, each confidence follows all modalities that are there, and no filler") {
+  fusion::Options options = abc_options();
+  const auto made = [&](bool context) {
+    manual_seed(4);
+    options.context = context;
+    return fusion::make("gate", options);
+  };
+  fusion::Fusion plain = made(false), seeing = made(true);
+  const data::Modalities x = abc(gaps);
+  data::Modalities other = x;
+  other.features[0] = x.features[0] * 2;
+  const auto confidence = [](const fusion::Fusion& f, const data::Modalities& in, std::int64_t m) {
+    const NoGrad off;
+    return numbers(select(f(in).confidence, 1, m));
+  };
+  // What c is trusted changes with a, where there is an a: rows 0, 1 and 4, of which 4 has no c.
+  CHECK(confidence(plain, x, 2) == confidence(plain, other, 2));
+  const auto before = confidence(seeing, x, 2), after = confidence(seeing, other, 2);
+  for (const std::size_t row : {0, 1}) CHECK(before[row] != after[row]);
+  for (const std::size_t row : {2, 3, 4}) CHECK((before[row] == 0 && after[row] == 0));
+
+  const fusion::Fused fused = seeing(x), filled = seeing(abc(gaps, 1e3));
+  CHECK(same(fused.weights, filled.weights));
+  CHECK(same(fused.features, filled.features));
+  const auto sums = numbers(sum(fused.weights, 1));
+  for (std::size_t row = 0; row < 5; ++row) CHECK(sums[row] == doctest::Approx(row == 3 ? 0 : 1));
+  // The vectors that stand for who is absent are learned.
+  const Tensor y = from(std::vector<std::int64_t>{0, 2, 1, 1, 2});
+  (sum(square(fused.features)) + seeing.auxiliary_loss(fused, y)).backward();
+  int absent = 0;
+  for (const auto& [name, p] : named_parameters(seeing))
+    if (name.rfind("absent", 0) == 0) absent += p.grad().defined() && finite(p.grad());
+  CHECK(absent == 3);
+  CHECK(parameter_count(seeing) > parameter_count(plain));
+  for (const auto& each : named_parameters(plain)) CHECK(each.first.rfind("absent", 0) != 0);
+}

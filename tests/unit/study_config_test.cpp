@@ -59,13 +59,14 @@ TEST_CASE("study file: options of a fusion") {
   CHECK(assumed.layers == 2);
   CHECK(assumed.confidence_share == 0.6);
   CHECK(assumed.relevance.empty());
-  const FusionConfig f = parse_study(good +
-                                         "[fusion]\nname = 'relevance'\nwidth = 12\nlayers = 3\nheads = 4\nrank = 5\n"
-                                         "factor_width = 6\nrelevance = [1, 0.5]\nconfidence_share = 0.7\n"
-                                         "auxiliary_weight = 0.8\nconfidence_weight = 0.9\nsparsity_weight = 0.1\n"
-                                         "ranking_weight = 0.2\nannealing = 0.25\nbalance_weight = 0.05\n",
-                                     "s/x.toml")
-                             .fusion;
+  const FusionConfig f =
+      parse_study(good +
+                      "[fusion]\nname = 'relevance'\nwidth = 12\nlayers = 3\nheads = 4\nrank = 5\n"
+                      "factor_width = 6\nrelevance = [1, 0.5]\nconfidence_share = 0.7\n"
+                      "auxiliary_weight = 0.8\nconfidence_weight = 0.9\nsparsity_weight = 0.1\n"
+                      "ranking_weight = 0.2\nannealing = 0.25\nbalance_weight = 0.05\ncontext = true\n",
+                  "s/x.toml")
+          .fusion;
   CHECK(f.name == "relevance");
   CHECK(f.layers == 3);
   CHECK(f.heads == 4);
@@ -79,6 +80,8 @@ TEST_CASE("study file: options of a fusion") {
   CHECK(f.ranking_weight == 0.2);
   CHECK(f.annealing == 0.25);
   CHECK(f.balance_weight == 0.05);
+  CHECK(f.context);
+  CHECK_FALSE(assumed.context);
   CHECK(message(good + "[fusion]\nwidth = 10\nheads = 4\n") ==
         "s/x.toml:14: [fusion] has width 10, which is not a multiple of heads 4");
   CHECK(message(good + "[fusion]\nrelevance = [1]\n") ==
@@ -86,6 +89,21 @@ TEST_CASE("study file: options of a fusion") {
   CHECK(message(good + "[fusion]\nrelevance = [1, 2]\n") ==
         "s/x.toml:12: [fusion] gives \"b\" the relevance 2\n  help: choose a number from 0 to 1");
   CHECK(message(good + "[fusion]\nannealing = 2\n") == "s/x.toml:13: \"annealing\" in [fusion] is 2, outside 0 to 1");
+}
+
+TEST_CASE("study file: images and signals") {
+  const ModalityConfig m = parse_study(with(good, "hidden = [8]",
+                                            "type = 'cnn', shape = [1, 4, 4], hidden = [2, 3] }\n"
+                                            "standardize = false\nindicators = true # "),
+                                       "s/x.toml")
+                               .modalities[0];
+  CHECK(m.encoder.type == "cnn");
+  CHECK(m.encoder.shape == std::vector<std::int64_t>{1, 4, 4});
+  CHECK_FALSE(m.standardize);
+  CHECK(m.indicators);
+  const ModalityConfig assumed = parse_study(good, "s/x.toml").modalities[0];
+  CHECK(assumed.standardize);
+  CHECK_FALSE(assumed.indicators);
 }
 
 TEST_CASE("study file: messages with the line and the nearest name") {
