@@ -48,8 +48,8 @@ struct ModalityConfig {
   std::vector<std::string> zero_missing;  ///< patterns of columns in which 0 stands for "not measured"
   std::vector<double> clip;               ///< empty, or the least and the largest value that a number may have
   bool log = false;                       ///< numbers x become log2(1 + x), after clipping
-  bool standardize = true;               ///< each column by itself
-  bool indicators = false;               ///< a 0/1 column beside each that had gaps in training
+  bool standardize = true;                ///< each column by itself
+  bool indicators = false;                ///< a 0/1 column beside each that had gaps in training
   EncoderConfig encoder;
   Place place, columns_place;
 };

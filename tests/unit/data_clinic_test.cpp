@@ -184,7 +184,7 @@ TEST_CASE("clinic: reliability is how often a reader is right") {
   // Relevance: an image tells more about a cough, a signal about palpitations, values about fatigue; and the best of a
   // group more than its worst.
   for (std::size_t i = 0; i < 500; ++i)
-    for (const std::size_t m : {0, 1, 3}) {
+    for (const std::size_t m : {0U, 1U, 3U}) {
       const bool relevant = c.group[i] == (m == 3 ? 2 : static_cast<std::int64_t>(m));
       CHECK(at(c.reliability, i, m) >= 0.5);
       CHECK(at(c.reliability, i, m) < (relevant ? 0.95 : 0.65));

@@ -85,8 +85,8 @@ TEST_CASE("gate: with context, each confidence follows all modalities that are t
   // What c is trusted changes with a, where there is an a: rows 0, 1 and 4, of which 4 has no c.
   CHECK(confidence(plain, x, 2) == confidence(plain, other, 2));
   const auto before = confidence(seeing, x, 2), after = confidence(seeing, other, 2);
-  for (const std::size_t row : {0, 1}) CHECK(before[row] != after[row]);
-  for (const std::size_t row : {2, 3, 4}) CHECK((before[row] == 0 && after[row] == 0));
+  for (const std::size_t row : {0U, 1U}) CHECK(before[row] != after[row]);
+  for (const std::size_t row : {2U, 3U, 4U}) CHECK((before[row] == 0 && after[row] == 0));
 
   const fusion::Fused fused = seeing(x), filled = seeing(abc(gaps, 1e3));
   CHECK(same(fused.weights, filled.weights));
