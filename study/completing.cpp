@@ -15,12 +15,6 @@
 
 namespace weft::study {
 
-data::Modalities as_float32(const data::Modalities& x) {
-  data::Modalities y = x;
-  for (Tensor& f : y.features) f = to(f, DType::float32);
-  return y;
-}
-
 std::vector<Tensor> observed_numbers(const Dataset& dataset, const Preparation& preparation) {
   std::vector<Tensor> all;
   for (std::size_t m = 0; m < dataset.evidence.size(); ++m) {

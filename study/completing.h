@@ -9,9 +9,6 @@
 /// Completion of missing modalities for the `weft` command: fitted on training rows, like everything else.
 namespace weft::study {
 
-/// Everything as float32, which networks compute in.
-data::Modalities as_float32(const data::Modalities& x);
-
 /// Which numbers of each modality were measured: M of (N, F) bool, in the order of the preparation's features.
 std::vector<Tensor> observed_numbers(const Dataset& dataset, const Preparation& preparation);
 /// What 0 in the units of the data is after preparation: M of (F,).

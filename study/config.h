@@ -18,6 +18,16 @@ struct Place {
   std::string str() const { return line > 0 ? text(file, ":", line) : file; }
 };
 
+/// f(), with the place in front of what a ConfigError of it says.
+template <class F>
+auto located(const Place& where, F&& f) {
+  try {
+    return f();
+  } catch (const ConfigError& e) {
+    throw ConfigError(text(where.str(), ": ", e.what()));
+  }
+}
+
 /// Thrown when a study's data are not on this machine (as opposed to being wrong), so that a demonstration
 /// may go on without them.
 struct MissingData : FileError {

@@ -177,16 +177,6 @@ void read_split_column(Dataset& dataset, const Study& study, const data::Table& 
   dataset.fixed = std::move(split);
 }
 
-/// Throws ConfigError with the study's line in front of messages about patterns and columns.
-template <class F>
-auto located(const Place& where, F&& f) {
-  try {
-    return f();
-  } catch (const ConfigError& e) {
-    throw ConfigError(text(where.str(), ": ", e.what()));
-  }
-}
-
 /// The line on which text stops being UTF-8, or holds a zero byte; 0 when it is all good.
 std::size_t first_bad_line(std::string_view s) {
   std::size_t line = 1;

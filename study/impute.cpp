@@ -11,6 +11,7 @@
 #include <weft/data/file.h>
 #include <weft/study/compare.h>
 #include <weft/study/completing.h>
+#include <weft/study/network.h>
 #include <weft/tensor/create.h>
 
 namespace weft::study {

@@ -17,14 +17,14 @@
 #include <weft/tensor/create.h>
 
 namespace weft::study {
-namespace {
 
-/// Everything as float32, which networks compute in.
-data::Modalities for_networks(const data::Modalities& x) {
+data::Modalities as_float32(const data::Modalities& x) {
   data::Modalities y = x;
   for (Tensor& f : y.features) f = to(f, DType::float32);
   return y;
 }
+
+namespace {
 
 /// Bytes that this process may fill, as far as that can be told.
 double memory_here() {
@@ -115,7 +115,7 @@ class FittedNetwork final : public Fitted {
   }
 
   Outcome predict(const data::Modalities& x) const override {
-    const data::Modalities rows = for_networks(x);
+    const data::Modalities rows = as_float32(x);
     Outcome mean;
     for (const fusion::Classifier& net : networks_) {
       const Outcome one = answer(net, rows);
@@ -210,7 +210,7 @@ class Network final : public Method {
 
  private:
   std::unique_ptr<Fitted> fit_one(const Study& study, const Task& task) const {
-    const data::Modalities all = for_networks(task.x);
+    const data::Modalities all = as_float32(task.x);
     std::vector<std::int64_t> widths;
     for (const Tensor& f : all.features) widths.push_back(f.size(1));
     std::vector<std::int64_t> labels;

@@ -7,6 +7,8 @@
 /// The networks of a study (encoders, fusion, head) as methods.
 namespace weft::study {
 
+/// Everything as float32, which networks compute in.
+data::Modalities as_float32(const data::Modalities& x);
 /// One method per fusion that [compare] asks for.
 Methods make_fusions(const Study& study);
 /// The fusion called `name`, with the study's encoders and training.

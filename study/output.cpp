@@ -58,6 +58,13 @@ OutputFolder::~OutputFolder() {
   remove_empty(made_);
 }
 
+std::string csv_field(const std::string& s) {
+  if (s.find_first_of(",\"\r\n") == std::string::npos) return s;
+  std::string out = "\"";
+  for (const char c : s) out += c == '"' ? "\"\"" : std::string(1, c);
+  return out + '"';
+}
+
 void OutputFolder::add(std::string name, std::string bytes) {
   files_.push_back({std::move(name), std::move(bytes), false});
 }

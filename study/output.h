@@ -5,6 +5,9 @@
 
 namespace weft::study {
 
+/// A field of a CSV's line, in quotes where it must be.
+std::string csv_field(const std::string& s);
+
 /// A folder that results go to. Files appear all at once or not at all: they are written beside their places first
 /// and renamed when all have been written, so that a full disk leaves the earlier results as they were.
 class OutputFolder {

@@ -9,8 +9,6 @@
 namespace weft::study {
 using namespace show;
 
-namespace {
-
 std::string escape(const std::string& s) {
   std::string out;
   for (const char c : s) switch (c) {
@@ -22,6 +20,8 @@ std::string escape(const std::string& s) {
     }
   return out;
 }
+
+namespace {
 
 constexpr const char* head = R"(<meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">

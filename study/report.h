@@ -6,6 +6,8 @@
 
 namespace weft::study {
 
+/// Text as HTML shows it.
+std::string escape(const std::string& s);
 /// One page of HTML that needs nothing else: the table with its intervals drawn, learning curves, weights per
 /// modality by class, the splits, version and seed. Reads well on a phone and to a screen reader.
 std::string html_report(const Run& run, const Findings& findings);

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include <weft/study/compare.h>
+#include <weft/study/output.h>
 
 namespace weft::study {
 namespace {
@@ -93,13 +94,6 @@ Record record_from(const Json& in) {
 
 Json interval_json(const data::Interval& i) {
   return {{"mean", number(i.estimate)}, {"low", number(i.low)}, {"high", number(i.high)}};
-}
-
-std::string csv_field(const std::string& s) {
-  if (s.find_first_of(",\"\r\n") == std::string::npos) return s;
-  std::string out = "\"";
-  for (const char c : s) out += c == '"' ? "\"\"" : std::string(1, c);
-  return out + '"';
 }
 
 /// The shortest form that reads back to the same bits.

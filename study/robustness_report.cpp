@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include <weft/show/plot.h>
+#include <weft/study/output.h>
 #include <weft/study/report.h>
 #include <weft/study/robustness.h>
 
@@ -80,19 +81,6 @@ Json interval(const data::Interval& i) {
   return {{"mean", number(i.estimate)}, {"low", number(i.low)}, {"high", number(i.high)}};
 }
 
-std::string quoted(const std::string& s) {
-  if (s.find_first_of(",\"\r\n") == std::string::npos) return s;
-  std::string out = "\"";
-  for (const char c : s) out += c == '"' ? "\"\"" : std::string(1, c);
-  return out + '"';
-}
-
-std::string escaped(const std::string& s) {
-  std::string out;
-  for (const char c : s) out += c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : std::string(1, c);
-  return out;
-}
-
 }  // namespace
 
 std::string to_json(const Robustness& run, const std::vector<Curves>& curves) {
@@ -132,8 +120,8 @@ std::string to_csv(const Robustness& run) {
     for (std::size_t k = 0; k < run.metrics.size(); ++k)
       for (std::size_t l = 0; l < c.scores[k].size(); ++l)
         out +=
-            text(c.split + 1, ',', name_of(c.kind), ',', c.fusion, ',', name_of(c.gaps), ',', quoted(c.modality), ',',
-                 Json(levels_of(c.kind)[l]).dump(), ',', run.metrics[k], ',', Json(c.scores[k][l]).dump(), '\n');
+            text(c.split + 1, ',', name_of(c.kind), ',', c.fusion, ',', name_of(c.gaps), ',', csv_field(c.modality),
+                 ',', Json(levels_of(c.kind)[l]).dump(), ',', run.metrics[k], ',', Json(c.scores[k][l]).dump(), '\n');
   return out;
 }
 
@@ -170,19 +158,19 @@ std::string html_report(const Robustness& run, const std::vector<Curves>& curves
       "div { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }\n"
       "th, td { padding: .3rem .6rem; border-bottom: 1px solid #d1d9e0; text-align: right; white-space: nowrap; }\n"
       "th:first-child { text-align: left; } svg { max-width: 100%; height: auto; }\n</style>\n<title>",
-      escaped(run.title), " – robustness – weft</title>\n</head>\n<body>\n<h1>", escaped(run.title), "</h1>\n<p>",
-      escaped(how(run)), ". ", metric_title(run.metrics.front()), " per level. ", explanation, "</p>\n");
+      escape(run.title), " – robustness – weft</title>\n</head>\n<body>\n<h1>", escape(run.title), "</h1>\n<p>",
+      escape(how(run)), ". ", metric_title(run.metrics.front()), " per level. ", explanation, "</p>\n");
   const auto images = pictures(run, curves);
   const std::vector<Chapter> parts = parts_of(curves);
   for (std::size_t p = 0; p < parts.size(); ++p) {
     out +=
-        text("<h2>", escaped(parts[p].title), "</h2>\n", images[p].second, "<div tabindex=\"0\"><table>\n<thead><tr>");
-    for (const std::string& cell : header_of(run, parts[p])) out += "<th scope=\"col\">" + escaped(cell) + "</th>";
+        text("<h2>", escape(parts[p].title), "</h2>\n", images[p].second, "<div tabindex=\"0\"><table>\n<thead><tr>");
+    for (const std::string& cell : header_of(run, parts[p])) out += "<th scope=\"col\">" + escape(cell) + "</th>";
     out += "</tr></thead>\n<tbody>\n";
     for (const Curves* c : parts[p].curves) {
       const std::vector<std::string> cells = cells_of(*c);
-      out += "<tr><th scope=\"row\">" + escaped(cells[0]) + "</th>";
-      for (std::size_t i = 1; i < cells.size(); ++i) out += "<td>" + escaped(cells[i]) + "</td>";
+      out += "<tr><th scope=\"row\">" + escape(cells[0]) + "</th>";
+      for (std::size_t i = 1; i < cells.size(); ++i) out += "<td>" + escape(cells[i]) + "</td>";
       out += "</tr>\n";
     }
     out += "</tbody></table></div>\n";

@@ -16,16 +16,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Throws ConfigError with the study file's line in front of what a split of data/ says.
-template <class F>
-auto located(const Place& where, F&& f) {
-  try {
-    return f();
-  } catch (const ConfigError& e) {
-    throw ConfigError(text(where.str(), ": ", e.what()));
-  }
-}
-
 /// Spans of time one after the other, each tested with all that was before it.
 std::vector<data::Split> forward(const Dataset& dataset, std::int64_t count, double fraction) {
   const data::Split first = data::time_split(dataset.time, fraction);

@@ -9,6 +9,7 @@
 #include <weft/data/csv.h>
 #include <weft/study/completing.h>
 #include <weft/study/impute.h>
+#include <weft/study/network.h>
 #include <weft/study/robustness.h>
 #include <weft/tensor/create.h>
 #include <weft/tensor/parallel.h>
