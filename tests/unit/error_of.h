@@ -27,4 +27,15 @@ std::string error_of(Call&& call) {
   return "nothing";
 }
 
+/// What the error that f() throws says, without its kind; "no error" when it throws none.
+template <class F>
+std::string message_of(F&& f) {
+  try {
+    f();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
 }  // namespace weft::tests

@@ -11,8 +11,11 @@
 #include <weft/study/dataset.h>
 #include <weft/tensor/create.h>
 
+#include "error_of.h"
+
 using namespace weft;
 using namespace weft::study;
+using weft::tests::message_of;
 
 namespace {
 
@@ -45,16 +48,6 @@ struct Files {
                        "x.toml");
   }
 };
-
-template <class F>
-std::string message(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 }  // namespace
 
@@ -96,7 +89,7 @@ TEST_CASE("data sets: an event by a horizon") {
 TEST_CASE("data sets: what does not fit") {
   const Files files;
   const auto wrong = [&](const std::string& head, const std::string& more = {}, const std::string& image = {}) {
-    return message([&] { load_dataset(files.study(head, more, image)); });
+    return message_of([&] { load_dataset(files.study(head, more, image)); });
   };
   CHECK(wrong("target = 'event'") ==
         "x.toml:3: the target is missing in row 6\n"

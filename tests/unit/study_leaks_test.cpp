@@ -13,8 +13,11 @@
 #include <weft/study/network.h>
 #include <weft/study/report.h>
 
+#include "error_of.h"
+
 using namespace weft;
 using namespace weft::study;
+using weft::tests::message_of;
 
 namespace {
 
@@ -59,16 +62,6 @@ Dataset small_dataset() {
   return d;
 }
 
-template <class F>
-std::string message(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
-
 /// Answers by column a of what it was given; what it was given is kept for the test to see.
 class Honest : public Method {
  public:
@@ -111,7 +104,7 @@ Methods one(bool statistic = false, bool sums_to_two = false) {
 }
 
 std::string refused(const Study& study, const Dataset& dataset, const CompareOptions& options = {}) {
-  return message([&] { compare(study, dataset, one(), options); });
+  return message_of([&] { compare(study, dataset, one(), options); });
 }
 
 }  // namespace
@@ -239,16 +232,16 @@ TEST_CASE("leaks: a preparation that has seen test rows is refused, whatever it 
         "rows\n  help: learn means, scales and categories from the training rows");
   CHECK(refused(study, d, {.prepare = on_all}).starts_with("compare: split 1: what is prepared for training rows"));
   const data::Split split{{0, 1, 2}, {3, 4}};
-  CHECK(message([&] { check_preparation(Preparation::fit(d, all), split, "split 1"); }) ==
+  CHECK(message_of([&] { check_preparation(Preparation::fit(d, all), split, "split 1"); }) ==
         "compare: split 1: the preparation was learned from 60 rows, of which 57 are not to train on\n"
         "  help: learn means, scales and categories from the training rows");
 }
 
 TEST_CASE("leaks: answers that depend on the other test rows, or are none, are refused") {
-  CHECK(message([] {
+  CHECK(message_of([] {
           compare(small_study(), small_dataset(), one(true));
         }).starts_with("compare: honest: the answer for test row 1 is another when it is asked about alone: "));
-  CHECK(message([] { compare(small_study(), small_dataset(), one(false, true)); }) ==
+  CHECK(message_of([] { compare(small_study(), small_dataset(), one(false, true)); }) ==
         "compare: honest: the probabilities of test row 1 sum to 2");
 }
 
@@ -274,7 +267,7 @@ TEST_CASE("splits: whole groups, sites and spans of time, on both sides and with
     CHECK(d.time[static_cast<std::size_t>(s.train.back())] < d.time[static_cast<std::size_t>(s.test.front())]);
   }
   CHECK(tested == 18);
-  CHECK(message([&] { make_splits(small_study("[split]\ntime = 'time'\n"), d, 30, 4); })
+  CHECK(message_of([&] { make_splits(small_study("[split]\ntime = 'time'\n"), d, 30, 4); })
             .starts_with(
                 "x.toml:25: split: 18 rows at the end, too many of them of one moment, do not part into 30 spans"));
 
@@ -283,7 +276,7 @@ TEST_CASE("splits: whole groups, sites and spans of time, on both sides and with
   CHECK(run.parts.kind == "grouped");
   Study folds = small_study("[split]\ngroup = 'patient'\n");
   folds.train.folds = 19;
-  CHECK(message([&] { compare(folds, d, make_fusions(folds)); }).starts_with("group_k_fold: "));
+  CHECK(message_of([&] { compare(folds, d, make_fusions(folds)); }).starts_with("group_k_fold: "));
 }
 
 TEST_CASE("splits: kept, read again, and only for the data that they are of") {
@@ -306,7 +299,7 @@ TEST_CASE("splits: kept, read again, and only for the data that they are of") {
     std::string s = json;
     return s.replace(s.find(from), from.size(), to);
   };
-  const auto reads = [&](const std::string& s) { return message([&] { parse_splits(s, "s.json", d); }); };
+  const auto reads = [&](const std::string& s) { return message_of([&] { parse_splits(s, "s.json", d); }); };
   CHECK(reads(json.substr(0, 100)) == "splits: s.json is not a file of splits, or not all of it");
   CHECK(reads("{\"weft_splits\":1}") == "splits: s.json is damaged");
   CHECK(reads(with("\"given\":{\"train\":[0,", "\"given\":{\"train\":[6,")) ==
@@ -394,7 +387,7 @@ TEST_CASE("splits: parts that lack what training or the metric needs") {
   splits.drawn.resize(1);
   for (std::int64_t i = 0; i < 60; ++i)  // tests class 0 only
     (d.labels[static_cast<std::size_t>(i)] || i < 30 ? splits.drawn[0].train : splits.drawn[0].test).push_back(i);
-  const std::string what = message([&] { check_splits(study, d, splits); });
+  const std::string what = message_of([&] { check_splits(study, d, splits); });
   CHECK(what.starts_with("x.toml:20: split 1: roc_auc: all 15 labels are 0, "));
   CHECK(what.ends_with("\n  help: choose a metric that does without, say balanced_accuracy or log_loss"));
   splits.names = {"north"};
@@ -402,7 +395,7 @@ TEST_CASE("splits: parts that lack what training or the metric needs") {
   for (std::int64_t i = 0; i < 60; ++i)  // one row of class 1 is left to train on
     (!d.labels[static_cast<std::size_t>(i)] || i == 3 ? splits.drawn[0].train : splits.drawn[0].test).push_back(i);
   CHECK(
-      message([&] { check_splits(study, d, splits); }) ==
+      message_of([&] { check_splits(study, d, splits); }) ==
       "x.toml:3: of the 30 rows of class \"yes\", 1 would be to train on in split \"north\"; to train and to validate "
       "takes 2\n  help: leave its rows out by leave_out in [study], or join it to another");
 }
@@ -488,7 +481,7 @@ TEST_CASE("committee: the mean of what its fusions say, and judged by the mean o
 }
 
 TEST_CASE("study file: splits, selection and readers") {
-  const auto wrong = [](const std::string& more) { return message([&] { small_study(more); }); };
+  const auto wrong = [](const std::string& more) { return message_of([&] { small_study(more); }); };
   CHECK(small_study("[split]\ngroup = 'patient'\n").split.kind == "grouped");
   CHECK(small_study("[split]\nsite = 'site'\n").split.kind == "site");
   CHECK(small_study("[split]\nfile = 'r/splits.json'\n").split.file == "r/splits.json");
@@ -505,9 +498,9 @@ TEST_CASE("study file: splits, selection and readers") {
               "width = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\n") ==
         "x.toml:25: [select] has 1100 combinations, more than 1000");
   Study study = small_study();
-  CHECK(message([&] { set_selectable(study, "widht", 1); }) ==
+  CHECK(message_of([&] { set_selectable(study, "widht", 1); }) ==
         "select: there is no setting \"widht\"; the closest name is \"width\"");
   study.fusion.heads = 4;
-  CHECK(message([&] { set_selectable(study, "width", 6); }) ==
+  CHECK(message_of([&] { set_selectable(study, "width", 6); }) ==
         "x.toml: [select] tries width 6, which is not a multiple of heads 4");
 }
