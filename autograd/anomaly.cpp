@@ -114,8 +114,12 @@ class DetectAnomaly::Watcher final : public detail::Tracer {
   ~Watcher() { detail::autograd_state.tracer = outer_; }
   Watcher(const Watcher&) = delete;
 
-  void operation(const Call& call, const Inputs& inputs, std::span<const Tensor> outputs) override {
-    if (outer_) outer_->operation(call, inputs, outputs);
+  void begin(const Call& call) override {
+    if (outer_) outer_->begin(call);
+  }
+  void operation(const Call& call, const Inputs& inputs, std::span<const Tensor> outputs,
+                 const detail::Computation& computation) override {
+    if (outer_) outer_->operation(call, inputs, outputs, computation);
     ++calls_;
     for (const Tensor& y : outputs)
       if (const Node* node = y.defined() ? detail::node_of(y) : nullptr)

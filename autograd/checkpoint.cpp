@@ -25,7 +25,12 @@ class Captures final : public detail::Tracer {
   ~Captures() { detail::autograd_state.tracer = outer_; }
   Captures(const Captures&) = delete;
 
-  void operation(const Call&, const Inputs& inputs, std::span<const Tensor> outputs) override {
+  void begin(const Call& call) override {
+    if (outer_) outer_->begin(call);
+  }
+  void operation(const Call& call, const Inputs& inputs, std::span<const Tensor> outputs,
+                 const detail::Computation& computation) override {
+    if (outer_) outer_->operation(call, inputs, outputs, computation);
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       Node* node = detail::node_of(inputs[i]);
       if (!node || !known_.insert(node).second) continue;

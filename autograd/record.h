@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <span>
 #include <type_traits>
@@ -26,6 +27,8 @@
 /// - A rule written with weft's operations is differentiable again. One that calls kernels directly
 ///   must do so only where grad_enabled() is false.
 /// - Never let the rule capture an output: say saves::output and use s.output().
+/// - Forward captures by value, and takes its tensors from `in`: a captured graph runs it again on others.
+/// - An operation without a gradient (a comparison, the place of a maximum) leaves the rule out.
 namespace weft {
 
 /// Which tensors the rule wants back. Everything it does not name is free to go.
@@ -75,16 +78,21 @@ class Inputs {
     const Tensor* tensor;
     Reference(const Tensor& x) noexcept : tensor(&x) {}
   };
-  Inputs(std::initializer_list<Reference> list) noexcept : references_(list), size_(list.size()) {}
+  Inputs(std::initializer_list<Reference> list) noexcept : size_(list.size()) { references_ = list.begin(); }
   Inputs(std::span<const Tensor> tensors) noexcept : tensors_(tensors.data()), size_(tensors.size()) {}
   Inputs(const std::vector<Tensor>& tensors) noexcept : Inputs(std::span<const Tensor>(tensors)) {}
-  const Tensor& operator[](std::size_t i) const noexcept {
-    return tensors_ ? tensors_[i] : *references_.begin()[i].tensor;
-  }
+  Inputs(std::span<const Reference> references) noexcept : references_(references.data()), size_(references.size()) {}
+  const Tensor& operator[](std::size_t i) const noexcept { return tensors_ ? tensors_[i] : *references_[i].tensor; }
   std::size_t size() const noexcept { return size_; }
+  std::vector<Tensor> list() const {
+    std::vector<Tensor> all;
+    all.reserve(size_);
+    for (std::size_t i = 0; i < size_; ++i) all.push_back((*this)[i]);
+    return all;
+  }
 
  private:
-  std::initializer_list<Reference> references_;
+  const Reference* references_ = nullptr;
   const Tensor* tensors_ = nullptr;
   std::size_t size_;
 };
@@ -134,12 +142,25 @@ std::array<Tensor, sizeof...(T)> gradients(T&&... each) {
 /// Whether this thread records.
 inline bool grad_enabled() noexcept { return detail::autograd_state.grad_enabled; }
 
+/// A call's forward computation on other inputs, for as long as one likes and from several threads at once.
+using Replay = std::function<void(const Inputs& inputs, std::span<Tensor> outputs)>;
+
 namespace detail {
+
+/// A call's forward computation while the call lasts.
+struct Computation {
+  const void* forward;
+  Replay (*copy)(const void* forward);
+  Replay keep() const { return copy(forward); }
+};
 
 /// Sees every call of a thread (graph capture, profiling, the search for NaN).
 class Tracer {
  public:
-  virtual void operation(const Call& call, const Inputs& inputs, std::span<const Tensor> outputs) = 0;
+  /// Before an operation computes.
+  virtual void begin(const Call& /*call*/) {}
+  virtual void operation(const Call& call, const Inputs& inputs, std::span<const Tensor> outputs,
+                         const Computation& computation) = 0;
   /// A backward run calls a node's rule through this.
   virtual void rule(Node& node, const Tensor* dys, Tensor* dxs) { node.run(node, dys, dxs); }
 
@@ -181,6 +202,26 @@ std::span<Tensor> as_span(std::array<Tensor, N>& x) {
 }
 inline std::span<Tensor> as_span(std::vector<Tensor>& x) { return x; }
 
+/// forward(inputs), with room for what it keeps where it keeps something.
+template <class Forward>
+auto compute(const Forward& forward, const Inputs& inputs, [[maybe_unused]] Keep* keep) {
+  if constexpr (std::is_invocable_v<const Forward&, const Inputs&, Keep&>)
+    return forward(inputs, *keep);
+  else
+    return forward(inputs);
+}
+
+template <class Forward>
+Replay copy_forward(const void* forward) {
+  return [f = *static_cast<const Forward*>(forward)](const Inputs& inputs, std::span<Tensor> outputs) {
+    const GradOff off;
+    Keep keep;
+    auto result = compute(f, inputs, &keep);
+    std::size_t k = 0;
+    for (Tensor& y : as_span(result)) outputs[k++] = std::move(y);
+  };
+}
+
 template <class Rule, bool single_output>
 void run_rule(Node& node, const Tensor* dys, Tensor* dxs) {
   const Saved saved(node);
@@ -207,34 +248,25 @@ void run_rule(Node& node, const Tensor* dys, Tensor* dxs) {
 
 /// Computes forward(inputs) and, where a gradient is wanted, remembers how to differentiate it.
 template <class Forward, class Rule>
-auto record(const Call& call, const Inputs& inputs, Forward&& forward, Rule&& rule) {
-  constexpr bool keeps = std::is_invocable_v<Forward, const Inputs&, Keep&>;
-  const auto compute = [&]([[maybe_unused]] Keep* keep) {
-    if constexpr (keeps)
-      return forward(inputs, *keep);
-    else
-      return forward(inputs);
-  };
-  using Result = std::remove_cvref_t<decltype(compute(nullptr))>;
+auto record(const Call& call, const Inputs& inputs, const Forward& forward, Rule&& rule) {
+  constexpr bool keeps = std::is_invocable_v<const Forward&, const Inputs&, Keep&>;
   using Stored = std::decay_t<Rule>;
   std::conditional_t<keeps, Keep, std::nullptr_t> keep{};
-  const auto keep_pointer = [&]() -> Keep* {
-    if constexpr (keeps)
-      return &keep;
-    else
-      return nullptr;
-  };
+  Keep* keep_pointer = nullptr;
+  if constexpr (keeps) keep_pointer = &keep;
 
   const bool wanted = detail::wants_gradient(inputs);
   detail::Tracer* const tracer = detail::autograd_state.tracer;
   if (!wanted && !tracer) [[likely]] {
     const detail::GradOff off;
-    return Result(compute(keep_pointer()));
+    return detail::compute(forward, inputs, keep_pointer);
   }
-  Result result = [&] {
+  if (tracer) tracer->begin(call);
+  auto result = [&] {
     const detail::GradOff off;
-    return Result(compute(keep_pointer()));
+    return detail::compute(forward, inputs, keep_pointer);
   }();
+  using Result = decltype(result);
   if (wanted) {
     std::span<const Tensor> kept;
     if constexpr (keeps) kept = keep.kept();
@@ -245,7 +277,22 @@ auto record(const Call& call, const Inputs& inputs, Forward&& forward, Rule&& ru
         std::is_trivially_destructible_v<Stored> ? nullptr : +[](void* r) { static_cast<Stored*>(r)->~Stored(); });
     if (node) new (node->rule) Stored(std::forward<Rule>(rule));
   }
-  if (tracer) tracer->operation(call, inputs, detail::as_span(result));
+  if (tracer) tracer->operation(call, inputs, detail::as_span(result), {&forward, &detail::copy_forward<Forward>});
+  return result;
+}
+
+/// Computes forward(inputs), which has no gradient.
+template <class Forward>
+auto record(const Call& call, const Inputs& inputs, const Forward& forward) {
+  detail::Tracer* const tracer = detail::autograd_state.tracer;
+  if (!tracer) [[likely]]
+    return detail::compute(forward, inputs, nullptr);
+  tracer->begin(call);
+  auto result = [&] {
+    const detail::GradOff off;
+    return detail::compute(forward, inputs, nullptr);
+  }();
+  tracer->operation(call, inputs, detail::as_span(result), {&forward, &detail::copy_forward<Forward>});
   return result;
 }
 

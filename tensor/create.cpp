@@ -173,6 +173,8 @@ Tensor adopt(void* data, const Shape& shape, DType dtype, void (*release)(void*)
 
 template <class T>
 std::vector<T> to_vector(const Tensor& x) {
+  if (detail::read_watch) [[unlikely]]
+    detail::read_watch(x);
   std::vector<T> out(static_cast<std::size_t>(x.numel()));
   const TensorBody& b = x.body();
   const auto copy = [&](const auto* data) {

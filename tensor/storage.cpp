@@ -29,7 +29,11 @@ void destroy_adopted(Storage* s) {
 
 }  // namespace
 
+constinit thread_local StorageSource* storage_source = nullptr;
+
 Storage* Storage::allocate(std::size_t bytes) {
+  if (storage_source) [[unlikely]]
+    if (Storage* placed = storage_source->allocate(bytes)) return placed;
   // Few numbers lie right behind the header: one block instead of two.
   if (bytes + header <= pool::small_limit) {
     auto* s = new (pool::allocate(header + bytes)) Storage;

@@ -28,4 +28,15 @@ struct Storage {
   }
 };
 
+/// Where the memory of this thread's tensors comes from while it is set: a program with planned memory places them.
+class StorageSource {
+ public:
+  /// A storage of that size; null: as usual.
+  virtual Storage* allocate(std::size_t bytes) = 0;
+
+ protected:
+  ~StorageSource() = default;
+};
+extern constinit thread_local StorageSource* storage_source;
+
 }  // namespace weft

@@ -85,8 +85,12 @@ double Tensor::item() const {
   if (numel() != 1)
     throw ShapeError(text("item: the tensor has ", numel(), " elements, shape ", shape(),
                           "\n  help: select one element, or reduce with sum(x) or mean(x)"));
+  if (detail::read_watch) [[unlikely]]
+    detail::read_watch(*this);
   return element(*body_, 0);
 }
+
+constinit thread_local detail::ReadWatch detail::read_watch = nullptr;
 
 std::ostream& operator<<(std::ostream& out, const Tensor& x) {
   if (!x.defined()) return out << "tensor(undefined)";

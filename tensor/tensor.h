@@ -133,6 +133,13 @@ class Tensor {
   TensorBody* body_ = nullptr;
 };
 
+namespace detail {
+/// Called where numbers leave a tensor for the program around it (item(), to_vector()) while it is set: a graph being
+/// captured cannot follow them.
+using ReadWatch = void (*)(const Tensor& x);
+extern constinit thread_local ReadWatch read_watch;
+}  // namespace detail
+
 /// Prints values, shape and type, shortened in the middle when long.
 std::ostream& operator<<(std::ostream& out, const Tensor& x);
 

@@ -210,17 +210,37 @@ Tensor float_power(const Tensor& a, const Scalar& b) { return pow(to(a, DType::f
 
 // ---- bits
 
-Tensor bitwise_and(const Tensor& a, const Tensor& b) { return kernels::binary(Binary::bitwise_and, a, b); }
-Tensor bitwise_and(const Tensor& a, const Scalar& b) { return kernels::binary(Binary::bitwise_and, a, b); }
-Tensor bitwise_or(const Tensor& a, const Tensor& b) { return kernels::binary(Binary::bitwise_or, a, b); }
-Tensor bitwise_or(const Tensor& a, const Scalar& b) { return kernels::binary(Binary::bitwise_or, a, b); }
-Tensor bitwise_xor(const Tensor& a, const Tensor& b) { return kernels::binary(Binary::bitwise_xor, a, b); }
-Tensor bitwise_xor(const Tensor& a, const Scalar& b) { return kernels::binary(Binary::bitwise_xor, a, b); }
-Tensor bitwise_not(const Tensor& x) { return kernels::unary(Unary::bitwise_not, x); }
-Tensor bitwise_left_shift(const Tensor& a, const Tensor& b) { return kernels::binary(Binary::left_shift, a, b); }
-Tensor bitwise_left_shift(const Tensor& a, const Scalar& b) { return kernels::binary(Binary::left_shift, a, b); }
-Tensor bitwise_right_shift(const Tensor& a, const Tensor& b) { return kernels::binary(Binary::right_shift, a, b); }
-Tensor bitwise_right_shift(const Tensor& a, const Scalar& b) { return kernels::binary(Binary::right_shift, a, b); }
+Tensor bitwise_and(const Tensor& a, const Tensor& b) {
+  return detail::record_plain("bitwise_and", Binary::bitwise_and, a, b);
+}
+Tensor bitwise_and(const Tensor& a, const Scalar& b) {
+  return detail::record_plain("bitwise_and", Binary::bitwise_and, a, b);
+}
+Tensor bitwise_or(const Tensor& a, const Tensor& b) {
+  return detail::record_plain("bitwise_or", Binary::bitwise_or, a, b);
+}
+Tensor bitwise_or(const Tensor& a, const Scalar& b) {
+  return detail::record_plain("bitwise_or", Binary::bitwise_or, a, b);
+}
+Tensor bitwise_xor(const Tensor& a, const Tensor& b) {
+  return detail::record_plain("bitwise_xor", Binary::bitwise_xor, a, b);
+}
+Tensor bitwise_xor(const Tensor& a, const Scalar& b) {
+  return detail::record_plain("bitwise_xor", Binary::bitwise_xor, a, b);
+}
+Tensor bitwise_not(const Tensor& x) { return detail::record_plain("bitwise_not", Unary::bitwise_not, x); }
+Tensor bitwise_left_shift(const Tensor& a, const Tensor& b) {
+  return detail::record_plain("bitwise_left_shift", Binary::left_shift, a, b);
+}
+Tensor bitwise_left_shift(const Tensor& a, const Scalar& b) {
+  return detail::record_plain("bitwise_left_shift", Binary::left_shift, a, b);
+}
+Tensor bitwise_right_shift(const Tensor& a, const Tensor& b) {
+  return detail::record_plain("bitwise_right_shift", Binary::right_shift, a, b);
+}
+Tensor bitwise_right_shift(const Tensor& a, const Scalar& b) {
+  return detail::record_plain("bitwise_right_shift", Binary::right_shift, a, b);
+}
 
 // ---- with a number: its rule needs no second gradient and never broadcasts
 

@@ -82,10 +82,12 @@ bool tiled(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask
          q.shape()[q.dim() - 2] >= fewest_queries && q.numel() > 0 && k.numel() > 0 && v.numel() > 0;
 }
 
+kernels::Attention kernel_options(const Tensor& mask, const Plan& p) {
+  return {mask.defined() ? detach(mask) : mask, p.causal, p.scale, p.dropout, p.at.seed, p.at.offset};
+}
+
 /// The tiled kernel on q, k and v with the same axes in front.
 Tensor fused(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, const Plan& p) {
-  const kernels::Attention a{
-      mask.defined() ? detach(mask) : mask, p.causal, p.scale, p.dropout, p.at.seed, p.at.offset};
   return record(
       {op,
        {{"is_causal", p.causal},
@@ -95,19 +97,20 @@ Tensor fused(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& ma
         {"offset", static_cast<std::int64_t>(p.at.offset)}},
        saves::inputs | saves::output},
       {q, k, v, mask},
-      [&](const Inputs& in, Keep& keep) {
+      [p](const Inputs& in, Keep& keep) {
         Tensor logsums;
-        const Tensor y = kernels::attention(in[0], in[1], in[2], a, logsums);
+        const Tensor y = kernels::attention(in[0], in[1], in[2], kernel_options(in[3], p), logsums);
         keep(logsums);
         return y;
       },
-      [a, p](const Saved& s, const Tensor& dy) {
+      [p](const Saved& s, const Tensor& dy) {
         if (grad_enabled())
           return detail::composed_gradients(s, 4, {&dy, 1}, [&](const std::vector<Tensor>& in) {
             return std::vector<Tensor>{composed(in[0], in[1], in[2], in[3], p)};
           });
-        const kernels::AttentionGradients d = kernels::attention_grad(
-            dy, s.output(), s.kept(0), s.input(0), s.input(1), s.input(2), a, s.needs(0), s.needs(1) || s.needs(2));
+        const kernels::AttentionGradients d =
+            kernels::attention_grad(dy, s.output(), s.kept(0), s.input(0), s.input(1), s.input(2),
+                                    kernel_options(s.input(3), p), s.needs(0), s.needs(1) || s.needs(2));
         return std::vector<Tensor>{d.q, d.k, d.v, Tensor()};
       });
 }

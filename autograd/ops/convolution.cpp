@@ -39,7 +39,7 @@ Tensor forward_pass(const char* name, const Tensor& x, const Tensor& weight, con
         {"output_size", c.output},
         {"relu", std::int64_t{c.relu}}},
        saves::input(0) | saves::input(1) | (c.relu ? saves::output : saves::nothing)},
-      {x, weight, bias}, [&c](const Inputs& in) { return kernels::convolution(in[0], in[1], in[2], c); },
+      {x, weight, bias}, [c](const Inputs& in) { return kernels::convolution(in[0], in[1], in[2], c); },
       [c = linear(c), relu = c.relu](const Saved& s, const Tensor& result_gradient) {
         const Tensor dy = relu ? detail::relu_gradient(result_gradient, s.output()) : result_gradient;
         return gradients(s.needs(0) ? input_pass("convolution_input", dy, s.input(1), Tensor(), c) : Tensor(),
@@ -58,7 +58,7 @@ Tensor input_pass(const char* name, const Tensor& dy, const Tensor& weight, cons
         {"output_size", c.input}},
        saves::input(0) | saves::input(1)},
       {dy, weight, bias},
-      [&c](const Inputs& in) {
+      [c](const Inputs& in) {
         Tensor y = kernels::convolution_input_grad(in[0], in[1], c);
         if (!in[2].defined()) return y;
         Shape wide = Shape::filled(y.dim(), 1);
@@ -81,7 +81,7 @@ Tensor weight_pass(const Tensor& dy, const Tensor& x, const Convolution& c) {
         {"groups", c.groups},
         {"kernel_size", c.kernel}},
        saves::inputs},
-      {dy, x}, [&c](const Inputs& in) { return kernels::convolution_weight_grad(in[0], in[1], c); },
+      {dy, x}, [c](const Inputs& in) { return kernels::convolution_weight_grad(in[0], in[1], c); },
       [c](const Saved& s, const Tensor& v) {
         return gradients(s.needs(0) ? forward_pass("convolution", s.input(1), v, Tensor(), c) : Tensor(),
                          s.needs(1) ? input_pass("convolution_input", s.input(0), v, Tensor(), c) : Tensor());

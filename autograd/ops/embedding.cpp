@@ -100,7 +100,7 @@ Tensor embedding(const Tensor& weight, const Tensor& numbers, std::int64_t paddi
   const Tensor flat = reshape(ids, {ids.numel()});
   return record(
       {"embedding", {{"padding_idx", padding}}, saves::input(1)}, {weight, flat},
-      [&](const Inputs& in) { return reshape(kernels::index_select(in[0], 0, in[1]), shape); },
+      [=](const Inputs& in) { return reshape(kernels::index_select(in[0], 0, in[1]), shape); },
       [=](const Saved& s, const Tensor& dy) {
         Tensor rows_dy = reshape(dy, {s.input(1).numel(), width});
         if (padding >= 0) rows_dy = where(unsqueeze(ne(s.input(1), padding), 1), rows_dy, detail::zero_of(dy));

@@ -8,6 +8,11 @@
 namespace weft {
 namespace {
 
+/// Where a mask is true, as flat row-major places.
+Tensor places_of(const Tensor& mask) {
+  return record({"nonzero"}, {mask}, [](const Inputs& in) { return kernels::nonzero_flat(in[0]); });
+}
+
 using detail::as_index, detail::as_line;
 
 Tensor checked_mask(const char* op, const Tensor& mask) {
@@ -72,7 +77,7 @@ Plan make_plan(const char* op, const Tensor& x, const std::vector<IndexEntry>& e
         whole(1);
       }
     } else if (t->dim() == 0) {
-      choose(kernels::nonzero_flat(reshape(*t, {1})));
+      choose(places_of(reshape(*t, {1})));
       plan.basic.emplace_back(newaxis);
       ++to;
     } else {
@@ -82,7 +87,7 @@ Plan make_plan(const char* op, const Tensor& x, const std::vector<IndexEntry>& e
               text(op, ": the mask ", t->shape(), " does not fit axis ", from + joined + axis, " of x ", x.shape()));
       plan.x = flatten(plan.x, from, from + t->dim() - 1);
       joined += t->dim() - 1;
-      choose(kernels::nonzero_flat(*t));
+      choose(places_of(*t));
       whole(1);
     }
   }
@@ -110,7 +115,7 @@ Tensor basic_view(const Tensor& x, const std::vector<IndexEntry>& basic) {
 Tensor replace(const Tensor& x, const std::vector<IndexEntry>& basic, const Tensor& part) {
   return record(
       {"index_put"}, {x, part},
-      [&](const Inputs& in) {
+      [=](const Inputs& in) {
         Tensor y = kernels::copy(in[0]);
         kernels::copy_into(basic_view(y, basic), in[1]);
         return y;
@@ -181,7 +186,7 @@ Tensor spread(const char* op, const Tensor& values, const Shape& shape) {
 Tensor masked_places(const char* op, Tensor& x, const Tensor& mask) {
   const Shape shape = broadcast(op, x.shape(), checked_mask(op, mask).shape());
   x = expand(x, shape);
-  return kernels::nonzero_flat(expand(mask, shape));
+  return places_of(expand(mask, shape));
 }
 
 }  // namespace
@@ -256,11 +261,11 @@ namespace {
 Tensor put_rows(const char* op, const Tensor& x, int axis, const Tensor& index, const Tensor& src) {
   return record(
       {op, {{"axis", axis}}, saves::input(1)}, {x, index, src},
-      [&](const Inputs& in) {
-        Shape shape = x.shape();
-        shape[axis] = index.numel();
+      [op, axis](const Inputs& in) {
+        Shape shape = in[0].shape();
+        shape[axis] = in[1].numel();
         Tensor y = kernels::copy(in[0]);
-        kernels::index_copy(op, y, axis, in[1], in[2].dim() == 0 && index.dim() == 1 ? expand(in[2], shape) : in[2]);
+        kernels::index_copy(op, y, axis, in[1], in[2].dim() == 0 && in[1].dim() == 1 ? expand(in[2], shape) : in[2]);
         return y;
       },
       [axis, number = src.dim() == 0](const Saved& s, const Tensor& dy) {
@@ -349,11 +354,11 @@ Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& src) {
 Tensor nonzero(const Tensor& mask) {
   if (mask.dim() != 1)
     throw ShapeError(text("nonzero: the mask is ", mask.shape(), "\n  help: pass one axis, as flatten(mask)"));
-  return kernels::nonzero_flat(ne(mask, 0));
+  return places_of(ne(mask, 0));
 }
 
 Tensor argwhere(const Tensor& x) {
-  const Tensor flat = kernels::nonzero_flat(kernels::contiguous(ne(x, 0)));
+  const Tensor flat = places_of(ne(x, 0));
   const std::vector<std::int64_t> places = to_vector<std::int64_t>(flat);
   const int rank = x.dim();
   std::vector<std::int64_t> rows(places.size() * static_cast<std::size_t>(rank));
@@ -367,6 +372,9 @@ Tensor argwhere(const Tensor& x) {
   return from(rows, {static_cast<std::int64_t>(places.size()), rank});
 }
 
-Tensor argsort(const Tensor& x, int axis, bool descending) { return kernels::argsort(x, axis, descending); }
+Tensor argsort(const Tensor& x, int axis, bool descending) {
+  return record({"argsort", {{"axis", axis}, {"descending", descending}}}, {x},
+                [=](const Inputs& in) { return kernels::argsort(in[0], axis, descending); });
+}
 
 }  // namespace weft

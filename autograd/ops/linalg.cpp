@@ -340,7 +340,7 @@ Tensor vector_norm(const Tensor& x, double p, const Axes& axes, bool keep) {
   using kernels::Reduce;
   return record(
       {"vector_norm", {{"p", p}, {"keep", keep}}, saves::inputs | saves::output}, {x},
-      [&](const Inputs& in) {
+      [=](const Inputs& in) {
         const Tensor& v = in[0];
         const auto reduced = [&](Reduce op, const Tensor& t) { return kernels::reduce(op, t, axes, keep); };
         if (p == 0) return kernels::cast(reduced(Reduce::sum, ne(v, 0)), v.dtype());

@@ -329,14 +329,14 @@ Tensor ctc_loss(const Tensor& log_probabilities, const Tensor& targets, const Le
   const bool zero_infinity = options.zero_infinity;
   Tensor losses = record(
       {"ctc_loss", {{"blank", options.blank}, {"zero_infinity", zero_infinity}}, saves::inputs}, {log_probabilities},
-      [&](const Inputs& in) {
+      [=](const Inputs& in) {
         const Tensor y = kernels::ctc_rows(in[0], labels);
         return zero_infinity ? kernels::where(isinf(y), detail::zero_of(y), y) : y;
       },
       [labels, zero_infinity](const Saved& s, const Tensor& dy) {
         return record(
             {"ctc_loss_grad"}, {dy, s.input(0)},
-            [&](const Inputs& in) { return kernels::ctc_rows_grad(in[0], in[1], labels, zero_infinity); },
+            [=](const Inputs& in) { return kernels::ctc_rows_grad(in[0], in[1], labels, zero_infinity); },
             [](const Saved&, const Tensor&) -> std::array<Tensor, 2> {
               throw GradError("ctc_loss: it has no second derivative");
             });

@@ -18,7 +18,7 @@ struct Borders {
 Tensor constant(const Tensor& x, const Borders& b, const Scalar& value) {
   return record(
       {"pad", {{"before", b.before}, {"after", b.after}, {"value", value.real()}}}, {x},
-      [&](const Inputs& in) {
+      [=](const Inputs& in) {
         // Where input and result overlap, seen from either.
         Shape shape = in[0].shape(), common = shape;
         Int from = 0, to = 0;

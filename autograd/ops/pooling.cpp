@@ -118,16 +118,17 @@ std::vector<AxisMap> windows(const char* op, const Steps& s) {
 Tensor largest(const Call& call, const Tensor& x, std::vector<AxisMap> given, Tensor* indices) {
   const bool gradient = grad_enabled() && x.requires_grad();
   const auto maps = std::make_shared<const std::vector<AxisMap>>(std::move(given));
-  return record(
+  const std::vector<Tensor> found = record(
       call, {x},
-      [&](const Inputs& in, Keep& keep) {
+      [maps, gradient, told = indices != nullptr](const Inputs& in, Keep& keep) {
         Tensor places;
-        Tensor y = kernels::max_pool(in[0], *maps, indices || gradient ? &places : nullptr);
+        std::vector<Tensor> all{kernels::max_pool(in[0], *maps, told || gradient ? &places : nullptr)};
         keep(places);
-        if (indices) *indices = kernels::cast(places, DType::int64);
-        return y;
+        if (told) all.push_back(kernels::cast(places, DType::int64));
+        return all;
       },
-      [maps, shape = x.shape()](const Saved& s, const Tensor& dy) {
+      [maps, shape = x.shape()](const Saved& s, std::span<const Tensor> dys) {
+        const Tensor& dy = dys[0];
         if (!grad_enabled()) return kernels::max_pool_grad(dy, s.kept(0), *maps, shape);
         const Shape planes{shape[0], shape[1], -1};
         if (dy.numel() == 0) return zeros(shape, dy.dtype());
@@ -135,6 +136,8 @@ Tensor largest(const Call& call, const Tensor& x, std::vector<AxisMap> given, Te
         const Tensor places = kernels::cast(s.kept(0), DType::int64);
         return reshape(scatter_add(flat, 2, reshape(places, planes), reshape(dy, planes)), shape);
       });
+  if (indices) *indices = found[1];
+  return found[0];
 }
 
 Tensor maximum(const char* op, int axes, const Tensor& input, const PerAxis& kernel, const MaxPoolOptions& options,

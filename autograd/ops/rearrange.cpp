@@ -33,7 +33,7 @@ Tensor record_diagonal(const Tensor& x, std::int64_t offset, int first, int seco
 Tensor lay_diagonal(const char* name, const Tensor& x, const Shape& shape, std::int64_t offset, int first, int second) {
   return record(
       {name, {{"shape", shape}, {"offset", offset}, {"dim1", first}, {"dim2", second}}}, {x},
-      [&](const Inputs& in) {
+      [=](const Inputs& in) {
         Tensor y = zeros(shape, in[0].dtype());
         kernels::copy_into(diagonal_view(y, offset, first, second), in[0]);
         return y;
@@ -66,7 +66,7 @@ Tensor unfold_view(const Tensor& x, int axis, std::int64_t size, std::int64_t st
 Tensor unfold_grad(const Tensor& dy, const Shape& shape, int axis, std::int64_t size, std::int64_t step) {
   return record(
       {"unfold_grad", {{"shape", shape}, {"axis", axis}, {"size", size}, {"step", step}}}, {dy},
-      [&](const Inputs& in) {
+      [=](const Inputs& in) {
         Tensor dx = zeros(shape, in[0].dtype());
         const Tensor windows = unfold_view(dx, axis, size, step);
         for (std::int64_t i = 0; i < size; ++i)  // windows overlap, but not in one and the same place of each
@@ -104,7 +104,7 @@ Tensor flip(const Tensor& x, const std::vector<int>& axes) {
   if (x.dim() == 0) return copy(x);
   return record(
       {"flip", {{"axes", turned}}}, {x},
-      [&](const Inputs& in) {
+      [=](const Inputs& in) {
         const std::vector<int> each(turned.begin(), turned.end());
         return kernels::flip(in[0], each);
       },

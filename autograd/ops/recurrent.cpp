@@ -142,7 +142,7 @@ States recurrent(const Tensor& x, const States& states, const RecurrentWeights& 
        {{"cell", static_cast<int>(s.cell)}, {"reverse", s.reverse}, {"batch_first", s.batch_first}},
        saves::inputs | saves::output},
       inputs,
-      [&](const Inputs& in, Keep& keep) {
+      [=](const Inputs& in, Keep& keep) {
         kernels::RecurrentMemory memory;
         const Tensor gates = kernels::linear(in[x_], in[weight_ih], in[bias_ih]);
         States all = kernels::recurrent(gates, in[weight_hh], in[bias_hh], in[first_h], in[first_c], s,

@@ -26,16 +26,6 @@ unsigned axis_bits(const char* op, std::span<const int> axes, int rank) {
   return rank == 0 ? 0 : bits;
 }
 
-Selected selected(const char* name, const Tensor& x, int axis, const Tensor& values, const Tensor& indices, bool keep) {
-  const Tensor y = record(
-      {name, {{"axis", axis}}, saves::input(1)}, {x, indices}, [&](const Inputs&) { return values; },
-      [axis, shape = x.shape()](const Saved& s, const Tensor& dy) {
-        return gradients(scatter_add(zeros(shape, dy.dtype()), axis, s.input(1), dy));
-      });
-  if (keep || x.dim() == 0) return {y, indices};
-  return {squeeze(y, axis), squeeze(indices, axis)};
-}
-
 }  // namespace detail
 
 namespace {
@@ -84,8 +74,10 @@ void check_choice(const char* name, const Tensor& x, int axis) {
 Selected extremum_along(const char* name, bool largest, const Tensor& x, int axis, bool keep) {
   const int k = normalize_axis(name, axis, x.dim());
   check_choice(name, x, k);
-  const Tensor places = largest ? kernels::argmax(x, k, true) : kernels::argmin(x, k, true);
-  return detail::selected(name, x, k, x.dim() == 0 ? kernels::copy(x) : kernels::gather(x, k, places), places, keep);
+  return detail::selected(name, x, k, keep, [=](const Tensor& v, Tensor& places) {
+    places = largest ? kernels::argmax(v, k, true) : kernels::argmin(v, k, true);
+    return v.dim() == 0 ? kernels::copy(v) : kernels::gather(v, k, places);
+  });
 }
 
 /// x with 0 for NaN.
@@ -98,7 +90,7 @@ Tensor extremum(const char* name, Reduce op, const Tensor& x, const Axes& axes, 
   const std::vector<int> list(std::span<const int>(axes).begin(), std::span<const int>(axes).end());
   return record(
       {name, {{"keep", keep}}, saves::inputs | saves::output}, {x},
-      [&](const Inputs& in) { return kernels::reduce(op, in[0], axes, keep); },
+      [=](const Inputs& in) { return kernels::reduce(op, in[0], axes, keep); },
       [spread, list](const Saved& s, const Tensor& dy) {
         const Tensor equal = to(eq(s.input(0), spread(s.output())), dy.dtype());
         return spread(dy) * equal / sum(equal, list, true);
@@ -110,7 +102,7 @@ Tensor extremum(const char* name, Reduce op, const Tensor& x, const Axes& axes, 
 Tensor sum(const Tensor& x, const Axes& axes, bool keep) {
   const unsigned bits = axis_bits("sum", axes, x.dim());
   return record(
-      {"sum", {{"keep", keep}}}, {x}, [&](const Inputs& in) { return kernels::reduce(Reduce::sum, in[0], axes, keep); },
+      {"sum", {{"keep", keep}}}, {x}, [=](const Inputs& in) { return kernels::reduce(Reduce::sum, in[0], axes, keep); },
       [spread = Spread{x.shape(), kept_shape(x.shape(), bits)}](const Saved&, const Tensor& dy) { return spread(dy); });
 }
 
@@ -119,7 +111,7 @@ Tensor mean(const Tensor& x, const Axes& axes, bool keep) {
   const double n = static_cast<double>(reduced_count(x.shape(), bits));
   return record(
       {"mean", {{"keep", keep}}}, {x},
-      [&](const Inputs& in) { return kernels::reduce(Reduce::mean, in[0], axes, keep); },
+      [=](const Inputs& in) { return kernels::reduce(Reduce::mean, in[0], axes, keep); },
       [n, spread = Spread{x.shape(), kept_shape(x.shape(), bits)}](const Saved&, const Tensor& dy) {
         return spread(dy / n);
       });
@@ -188,9 +180,8 @@ Tensor median(const Tensor& x) {
 Selected median(const Tensor& x, int axis, bool keep) {
   const int k = normalize_axis("median", axis, x.dim());
   check_choice("median", x, k);
-  Tensor places;
-  const Tensor values = kernels::median(x, k, places);
-  return detail::selected("median", x, k, values, places, keep);
+  return detail::selected("median", x, k, keep,
+                          [k](const Tensor& v, Tensor& places) { return kernels::median(v, k, places); });
 }
 
 Tensor logsumexp(const Tensor& x, const Axes& axes, bool keep) {
@@ -216,17 +207,29 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   if (shape.size() > x.dim() || !(broadcast("sum_to", x.shape(), shape) == x.shape()))
     throw ShapeError(text("sum_to: shape ", x.shape(), " is not a broadcast of ", shape));
   return record(
-      {"sum_to", {{"shape", shape}}}, {x}, [&](const Inputs& in) { return kernels::sum_to(in[0], shape); },
+      {"sum_to", {{"shape", shape}}}, {x}, [=](const Inputs& in) { return kernels::sum_to(in[0], shape); },
       [from = x.shape()](const Saved&, const Tensor& dy) { return expand(dy, from); });
 }
 
-Tensor any(const Tensor& x, const Axes& axes, bool keep) { return kernels::reduce(Reduce::any, x, axes, keep); }
-Tensor all(const Tensor& x, const Axes& axes, bool keep) { return kernels::reduce(Reduce::all, x, axes, keep); }
+Tensor any(const Tensor& x, const Axes& axes, bool keep) {
+  return record({"any", {{"keep", keep}}}, {x},
+                [=](const Inputs& in) { return kernels::reduce(Reduce::any, in[0], axes, keep); });
+}
+Tensor all(const Tensor& x, const Axes& axes, bool keep) {
+  return record({"all", {{"keep", keep}}}, {x},
+                [=](const Inputs& in) { return kernels::reduce(Reduce::all, in[0], axes, keep); });
+}
 Tensor count_nonzero(const Tensor& x, const Axes& axes) {
   axis_bits("count_nonzero", axes, x.dim());
-  return kernels::reduce(Reduce::sum, ne(x, 0), axes, false);
+  return sum(ne(x, 0), axes);
 }
-Tensor argmax(const Tensor& x, int axis, bool keep) { return kernels::argmax(x, axis, keep); }
-Tensor argmin(const Tensor& x, int axis, bool keep) { return kernels::argmin(x, axis, keep); }
+Tensor argmax(const Tensor& x, int axis, bool keep) {
+  return record({"argmax", {{"axis", axis}, {"keep", keep}}}, {x},
+                [=](const Inputs& in) { return kernels::argmax(in[0], axis, keep); });
+}
+Tensor argmin(const Tensor& x, int axis, bool keep) {
+  return record({"argmin", {{"axis", axis}, {"keep", keep}}}, {x},
+                [=](const Inputs& in) { return kernels::argmin(in[0], axis, keep); });
+}
 
 }  // namespace weft

@@ -79,10 +79,6 @@ Tensor argmax(const Tensor& x, int axis, bool keep = false);
 Tensor argmin(const Tensor& x, int axis, bool keep = false);
 
 namespace detail {
-/// What a kernel chose along an axis of x (which is still there in `values`), with the gradient added up at the places.
-/// Unless `keep` the axis, of size 1, is dropped.
-Selected selected(const char* name, const Tensor& x, int axis, const Tensor& values, const Tensor& indices,
-                  bool keep = true);
 /// The reduced axes, checked, as a set of bits; all of them when none is named.
 unsigned axis_bits(const char* op, std::span<const int> axes, int rank);
 }  // namespace detail

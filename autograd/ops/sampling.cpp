@@ -30,7 +30,7 @@ void check_outputs(const char* op, Int outputs) {
 Tensor linear_maps(const Call& call, const Tensor& x, std::vector<AxisMap> given) {
   const auto maps = std::make_shared<const std::vector<AxisMap>>(std::move(given));
   return record(
-      call, {x}, [&](const Inputs& in) { return kernels::resample(in[0], *maps); },
+      call, {x}, [=](const Inputs& in) { return kernels::resample(in[0], *maps); },
       [maps](const Saved&, const Tensor& dy) {
         std::vector<AxisMap> back;
         for (const AxisMap& map : *maps) back.push_back(transposed(map));
@@ -198,7 +198,7 @@ Tensor place(const Tensor& position, Int size, kernels::Outside outside, bool al
   return record(
       {"grid_place", {{"size", size}, {"padding", static_cast<int>(outside)}, {"align_corners", align_corners}}},
       {position},
-      [&](const Inputs& in, Keep& keep) {
+      [=](const Inputs& in, Keep& keep) {
         Tensor slope;
         Tensor y = kernels::grid_places(in[0], size, outside, align_corners, slope);
         keep(slope);

@@ -58,9 +58,9 @@ auto as_line(const Tensor& x, F f) {
 
 Selected cumulative(const char* name, const Tensor& x, int axis, bool largest) {
   const int k = normalize_axis(name, axis, x.dim());
-  Tensor places;
-  const Tensor values = kernels::cumulative_extremum(x, k, largest, places);
-  return detail::selected(name, x, k, values, places);
+  return detail::selected(name, x, k, true, [=](const Tensor& v, Tensor& places) {
+    return kernels::cumulative_extremum(v, k, largest, places);
+  });
 }
 
 }  // namespace

@@ -81,7 +81,7 @@ Tensor slice_grad(const Tensor& dy, const Shape& shape, int axis, std::int64_t s
                   std::int64_t step) {
   return record(
       {"slice_grad", {{"axis", axis}, {"start", start}, {"stop", stop}, {"step", step}}}, {dy},
-      [&](const Inputs& in) {
+      [=](const Inputs& in) {
         Tensor dx = zeros(shape, in[0].dtype());
         kernels::copy_into(slice_view(dx, axis, start, stop, step), in[0]);
         return dx;
@@ -116,7 +116,7 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
   if (wanted == x.shape()) return x;
   return record(
       {"reshape", {{"shape", wanted}}}, {x},
-      [&](const Inputs& in) {
+      [=](const Inputs& in) {
         Strides strides;
         if (in[0].is_contiguous()) return view_as(in[0], wanted, row_major(wanted));
         if (strides_for(in[0], wanted, strides)) return view_as(in[0], wanted, strides);
@@ -138,7 +138,7 @@ Tensor permute(const Tensor& x, const std::vector<int>& order) {
   }
   return record(
       {"permute", {{"order", forward}}}, {x},
-      [&](const Inputs& in) {
+      [=](const Inputs& in) {
         Shape shape = Shape::filled(rank, 0);
         Strides strides = shape;
         for (int i = 0; i < rank; ++i) {
@@ -264,7 +264,7 @@ Tensor expand(const Tensor& x, const Shape& shape) {
   if (wanted == x.shape()) return x;
   return record(
       {"expand", {{"shape", wanted}}}, {x},
-      [&](const Inputs& in) {
+      [=](const Inputs& in) {
         Strides strides = Strides::filled(wanted.size(), 0);
         for (int i = extra; i < wanted.size(); ++i)
           if (in[0].shape()[i - extra] == wanted[i]) strides[i] = in[0].strides()[i - extra];
@@ -338,7 +338,7 @@ Tensor as_strided(const Tensor& x, const Shape& shape, const Strides& strides, s
                           " reaches beyond the ", x.numel(), " elements"));
   return record(
       {"as_strided", {{"shape", shape}, {"strides", strides}, {"offset", offset}}}, {x},
-      [&](const Inputs& in) { return view_as(kernels::contiguous(in[0]), shape, strides, nothing ? 0 : offset); },
+      [=](const Inputs& in) { return view_as(kernels::contiguous(in[0]), shape, strides, nothing ? 0 : offset); },
       [=, from = x.shape()](const Saved&, const Tensor& dy) {
         const Tensor places = as_strided(arange(0, static_cast<double>(from.product())), shape, strides, offset);
         return reshape(index_add(zeros({from.product()}, dy.dtype()), 0, flatten(places), flatten(dy)), from);
@@ -376,7 +376,7 @@ Tensor cat(const std::vector<Tensor>& parts, int axis) {
     types.push_back(p.dtype());
   }
   return record(
-      {"cat", {{"axis", k}}}, parts, [&](const Inputs&) { return kernels::cat(parts, k); },
+      {"cat", {{"axis", k}}}, parts, [k](const Inputs& in) { return kernels::cat(in.list(), k); },
       [k, ends, types](const Saved& s, const Tensor& dy) {
         std::vector<Tensor> each(ends.size());
         std::int64_t begin = 0;
@@ -442,7 +442,7 @@ Tensor block_diag(const std::vector<Tensor>& parts) {
   }
   return record(
       {"block_diag"}, blocks,
-      [&](const Inputs& in) {
+      [=](const Inputs& in) {
         Tensor y = zeros({rows.back(), columns.back()}, type);
         for (std::size_t i = 0; i < in.size(); ++i)
           kernels::copy_into(slice(slice(y, 0, rows[i], rows[i + 1]), 1, columns[i], columns[i + 1]), in[i]);
@@ -477,7 +477,7 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& size
   const Dims attribute = sizes.size() <= Dims::max_rank ? Dims(std::span(sizes)) : Dims();
   return record(
       {"split", {{"axis", k}, {"sizes", attribute}}}, {x},
-      [&](const Inputs& in) {
+      [=](const Inputs& in) {
         std::vector<Tensor> parts;
         std::int64_t at = 0;
         for (const std::int64_t n : sizes) {
@@ -548,7 +548,7 @@ std::vector<Tensor> unbind(const Tensor& x, int axis) {
   part.erase(k);
   return record(
       {"unbind", {{"axis", k}}}, {x},
-      [&](const Inputs& in) {
+      [=](const Inputs& in) {
         Strides strides = in[0].strides();
         strides.erase(k);
         std::vector<Tensor> parts;

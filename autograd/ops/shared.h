@@ -3,6 +3,7 @@
 
 #include <weft/autograd/grad.h>
 #include <weft/autograd/ops/reduction.h>
+#include <weft/autograd/ops/scatter.h>
 #include <weft/autograd/ops/shape.h>
 #include <weft/tensor/create.h>
 #include <weft/tensor/kernels.h>
@@ -52,6 +53,37 @@ template <class Rule>
 Tensor record_unary(const Call& call, const Tensor& x, kernels::Unary op, Rule rule) {
   return record(
       call, {x}, [op](const Inputs& in) { return kernels::unary(op, in[0]); }, rule);
+}
+
+/// What `choose(x, places)` takes along an axis of x, with the gradient added up at the places. Unless `keep` the axis,
+/// of size 1, is dropped.
+template <class Choose>
+Selected selected(const char* name, const Tensor& x, int axis, bool keep, Choose choose) {
+  const auto [values, indices] = record(
+      {name, {{"axis", axis}}}, {x},
+      [choose](const Inputs& in, Keep& kept) {
+        Tensor places;
+        const Tensor chosen = choose(in[0], places);
+        kept(places);
+        return std::array{chosen, places};
+      },
+      [axis, shape = x.shape()](const Saved& s, std::span<const Tensor> dys) {
+        return scatter_add(zeros(shape, dys[0].dtype()), axis, s.kept(0), dys[0]);
+      });
+  if (keep || x.dim() == 0) return {values, indices};
+  return {squeeze(values, axis), squeeze(indices, axis)};
+}
+
+/// Operations without a gradient, for captured graphs.
+inline Tensor record_plain(const char* name, kernels::Binary op, const Tensor& a, const Tensor& b) {
+  return record({name}, {a, b}, [op](const Inputs& in) { return kernels::binary(op, in[0], in[1]); });
+}
+inline Tensor record_plain(const char* name, kernels::Binary op, const Tensor& a, const Scalar& b) {
+  return record({name, {{"other", b.real()}}}, {a},
+                [op, b](const Inputs& in) { return kernels::binary(op, in[0], b); });
+}
+inline Tensor record_plain(const char* name, kernels::Unary op, const Tensor& x) {
+  return record({name}, {x}, [op](const Inputs& in) { return kernels::unary(op, in[0]); });
 }
 
 /// x, but at least `low`. Gradient: dy, also where x was raised: the bound guards a division and is no part of the

@@ -11,9 +11,8 @@ std::int64_t length(const Tensor& x, int axis) { return x.dim() == 0 ? 1 : x.sha
 
 Selected sort(const Tensor& x, int axis, bool descending) {
   const int k = normalize_axis("sort", axis, x.dim());
-  Tensor places;
-  const Tensor values = kernels::sort(x, k, descending, places);
-  return detail::selected("sort", x, k, values, places);
+  return detail::selected("sort", x, k, true,
+                          [=](const Tensor& v, Tensor& places) { return kernels::sort(v, k, descending, places); });
 }
 
 Tensor msort(const Tensor& x) { return sort(x, 0).values; }
@@ -23,9 +22,8 @@ Selected topk(const Tensor& x, std::int64_t k, int axis, bool largest) {
   const std::int64_t n = length(x, at);
   if (k < 0 || k > n) throw ConfigError(text("topk: k is ", k, ", axis ", axis, " has ", n, " values"));
   if (x.dim() == 0 && k == 0) throw ConfigError("topk: k is 0, the one value of rank 0 stays");
-  Tensor places;
-  const Tensor values = kernels::topk(x, k, at, largest, places);
-  return detail::selected("topk", x, at, values, places);
+  return detail::selected("topk", x, at, true,
+                          [=](const Tensor& v, Tensor& places) { return kernels::topk(v, k, at, largest, places); });
 }
 
 Selected kthvalue(const Tensor& x, std::int64_t k, int axis, bool keep) {
@@ -33,9 +31,8 @@ Selected kthvalue(const Tensor& x, std::int64_t k, int axis, bool keep) {
   const std::int64_t n = length(x, at);
   if (k < 1 || k > n)
     throw ConfigError(text("kthvalue: k is ", k, ", axis ", axis, " has ", n, " values, counted from 1"));
-  Tensor places;
-  const Tensor values = kernels::kthvalue(x, k, at, places);
-  return detail::selected("kthvalue", x, at, values, places, keep);
+  return detail::selected("kthvalue", x, at, keep,
+                          [=](const Tensor& v, Tensor& places) { return kernels::kthvalue(v, k, at, places); });
 }
 
 Tensor searchsorted(const Tensor& sequence, const Tensor& values, const SearchOptions& options) {
@@ -55,7 +52,10 @@ Tensor searchsorted(const Tensor& sequence, const Tensor& values, const SearchOp
       throw ShapeError(
           text("searchsorted: the sorter ", options.sorter.shape(), " does not fit the sequence ", sequence.shape()));
   }
-  return kernels::cast(kernels::searchsorted(sequence, values, options.right, options.sorter), options.out);
+  return record({"searchsorted", {{"right", options.right}}}, {sequence, values, options.sorter},
+                [right = options.right, out = options.out](const Inputs& in) {
+                  return kernels::cast(kernels::searchsorted(in[0], in[1], right, in[2]), out);
+                });
 }
 
 Tensor bucketize(const Tensor& values, const Tensor& boundaries, bool right, DType out) {

@@ -34,7 +34,7 @@ Tensor beside(const Tensor& numbers, const Tensor& x) {
 Tensor segment_sum(const Tensor& x, const Segments& segments) {
   check_rows("segment_sum", "x", x, segments.entries(), "entries");
   return record(
-      {"segment_sum"}, {x}, [&](const Inputs& in) { return kernels::segment_sum(in[0], segments); },
+      {"segment_sum"}, {x}, [=](const Inputs& in) { return kernels::segment_sum(in[0], segments); },
       [segments](const Saved&, const Tensor& dy) { return segment_gather(dy, segments); });
 }
 
@@ -48,7 +48,7 @@ Tensor segment_max(const Tensor& x, const Segments& segments) {
   check_rows("segment_max", "x", x, segments.entries(), "entries");
   return record(
       {"segment_max", {}, saves::inputs | saves::output}, {x},
-      [&](const Inputs& in) { return kernels::segment_max(in[0], segments); },
+      [=](const Inputs& in) { return kernels::segment_max(in[0], segments); },
       [segments](const Saved& s, const Tensor& dy) {
         // Which entries are largest does not change where there is a derivative.
         const Tensor largest = segment_gather(detach(s.output()), segments);
@@ -66,16 +66,16 @@ Tensor segment_min(const Tensor& x, const Segments& segments) {
 Tensor segment_gather(const Tensor& x, const Segments& segments) {
   check_rows("segment_gather", "x", x, segments.count(), "segments");
   return record(
-      {"segment_gather"}, {x}, [&](const Inputs& in) { return kernels::index_select(in[0], 0, segments.index()); },
+      {"segment_gather"}, {x}, [=](const Inputs& in) { return kernels::index_select(in[0], 0, segments.index()); },
       [segments](const Saved&, const Tensor& dy) { return segment_sum(dy, segments); });
 }
 
 Tensor segment_softmax(const Tensor& x, const Segments& segments) {
   check_rows("segment_softmax", "x", x, segments.entries(), "entries");
-  const auto spread = [&](const Tensor& rows) { return kernels::index_select(rows, 0, segments.index()); };
+  const auto spread = [segments](const Tensor& rows) { return kernels::index_select(rows, 0, segments.index()); };
   return record(
       {"segment_softmax", {}, saves::output}, {x},
-      [&](const Inputs& in) {
+      [=](const Inputs& in) {
         using kernels::Binary;
         const Tensor largest = spread(kernels::segment_max(in[0], segments));
         const Tensor e = kernels::unary(kernels::Unary::exp, kernels::binary(Binary::sub, in[0], largest));
@@ -102,7 +102,7 @@ Tensor neighbour_sum(const EdgeIndex& edges, const Tensor& x, const Tensor& weig
   const bool weighted = weight.defined(), per_head = weighted && weight.dim() == 2;
   return record(
       {"neighbour_sum", {}, kept}, {x, weight},
-      [&](const Inputs& in) { return kernels::neighbour_sum(edges, in[0], in[1]); },
+      [=](const Inputs& in) { return kernels::neighbour_sum(edges, in[0], in[1]); },
       [edges, weighted, per_head](const Saved& s, const Tensor& dy) {
         Tensor dx, dweight;
         if (s.needs(0)) dx = neighbour_sum(edges.transposed(), dy, weighted ? s.input(1) : Tensor());
@@ -123,7 +123,7 @@ Tensor edge_dot(const EdgeIndex& edges, const Tensor& a, const Tensor& b, bool p
   const std::int64_t heads = per_head ? a.shape()[1] : 1;
   return record(
       {"edge_dot", {{"per_head", per_head}}, saves::inputs}, {a, b},
-      [&](const Inputs& in) {
+      [=](const Inputs& in) {
         const Tensor y = kernels::edge_dot(edges, in[0], in[1], heads);
         return per_head ? y : view_as(y, {edges.edges()}, {1});
       },

@@ -31,10 +31,10 @@ Tensor loop_weights(const LoopedEdges& looped, const Tensor& weight, double fill
   const std::int64_t nodes = looped.edges.by_source().count();
   return record(
       {"loop_weights", {{"fill", fill}}}, {values},
-      [&](const Inputs& in) {
+      [nodes, fill, places = looped.looped](const Inputs& in) {
         std::vector<double> all(static_cast<std::size_t>(nodes), fill);
         const std::vector<double> given = to_vector<double>(in[0]);
-        const std::vector<std::int64_t> node = to_vector<std::int64_t>(looped.looped);
+        const std::vector<std::int64_t> node = to_vector<std::int64_t>(places);
         for (std::size_t k = 0; k < node.size(); ++k) all[static_cast<std::size_t>(node[k])] = given[k];
         return kernels::cast(from(all), in[0].dtype());
       },
