@@ -8,6 +8,12 @@
 namespace weft {
 namespace {
 
+/// Flat row-major places of indices along axes of these sizes, negative ones counted from the end.
+Tensor flat_places(const char* op, const std::vector<Tensor>& indices, const Shape& sizes) {
+  return record({"flat_places", {{"sizes", sizes}}}, indices,
+                [op, sizes](const Inputs& in) { return kernels::flat_places(op, in.list(), sizes); });
+}
+
 /// Where a mask is true, as flat row-major places.
 Tensor places_of(const Tensor& mask) {
   return record({"nonzero"}, {mask}, [](const Inputs& in) { return kernels::nonzero_flat(in[0]); });
@@ -153,7 +159,7 @@ Rows rows_of(const char* op, const Tensor& view, const Plan& plan) {
         rows.order.push_back(i);
     x = permute(view, rows.order);
   }
-  const Tensor places = kernels::flat_places(op, plan.places, sizes);
+  const Tensor places = flat_places(op, plan.places, sizes);
   rows.places = reshape(places, {places.numel()});
   rows.permuted = x.shape();
   Shape joined;
@@ -306,8 +312,7 @@ Tensor index_fill(const Tensor& x, int axis, const Tensor& places, const Tensor&
 Tensor take(const Tensor& x, const Tensor& places) {
   const Tensor index = as_index("take", places);
   if (x.numel() == 0 && index.numel() != 0) throw ShapeError(text("take: x ", x.shape(), " has no elements"));
-  return reshape(index_select(flatten(x), 0, reshape(kernels::flat_places("take", {&index, 1}, {x.numel()}), {-1})),
-                 index.shape());
+  return reshape(index_select(flatten(x), 0, reshape(flat_places("take", {index}, {x.numel()}), {-1})), index.shape());
 }
 
 Tensor take_along_dim(const Tensor& x, const Tensor& index) { return take_along_dim(flatten(x), flatten(index), 0); }

@@ -252,18 +252,20 @@ Tensor grid_sample(const Tensor& input, const Tensor& grid, const GridSampleOpti
     const Tensor at = place(select(positions, 2, axes - 1 - a), sizes[a], cubic ? kernels::Outside::zeros : outside,
                             options.align_corners);
     if (nearest) {
-      first.push_back(kernels::unary(kernels::Unary::round, detach(at)));
+      first.push_back(round(detach(at)));
       continue;
     }
-    const Tensor low = kernels::unary(kernels::Unary::floor, detach(at)), t = at - low;
+    const Tensor low = floor(detach(at)), t = at - low;
     first.push_back(cubic ? low - 1 : low);
     const Tensor along = cubic ? cubic_weights(t) : linear_weights(t);
     weight = weight.defined() ? reshape(unsqueeze(weight, 3) * unsqueeze(along, 2), {batch, count, -1}) : along;
   }
   if (nearest) weight = ones({batch, count, 1}, type);
   const Int taps = nearest ? 1 : cubic ? 4 : 2;
-  const Tensor places =
-      kernels::grid_neighbours(first, taps, sizes, cubic ? outside : kernels::Outside::zeros, options.align_corners);
+  const kernels::Outside beyond = cubic ? outside : kernels::Outside::zeros;
+  const Tensor places = record({"grid_neighbours"}, first, [=, corners = options.align_corners](const Inputs& in) {
+    return kernels::grid_neighbours(in.list(), taps, sizes, beyond, corners);
+  });
   const Tensor x = reshape(to(input, type), {batch, channels, sizes.product()});
   return reshape(points_forward(x, weight, places), shape);
 }

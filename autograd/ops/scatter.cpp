@@ -175,9 +175,10 @@ Tensor scatter_reduce(const Tensor& x, int axis, const Tensor& places, const Ten
   }
   const Tensor total = add_at("scatter_reduce", start, k, index, src);
   const Tensor own = include_self ? ones(x.shape(), DType::int64) : zeros(x.shape(), DType::int64);
-  const Tensor counts =
-      kernels::binary(kernels::Binary::maximum, scatter_add(own, k, index, ones(index.shape(), DType::int64)), 1);
-  if (!is_floating(x.dtype())) return to(kernels::binary(kernels::Binary::floor_divide, total, counts), x.dtype());
+  const Tensor found = scatter_add(own, k, index, ones(index.shape(), DType::int64));
+  const Tensor counts = detail::record_plain("maximum", kernels::Binary::maximum, found, Scalar(1));
+  if (!is_floating(x.dtype()))
+    return to(detail::record_plain("floor_divide", kernels::Binary::floor_divide, total, counts), x.dtype());
   return total / to(counts, total.dtype());
 }
 

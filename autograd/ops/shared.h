@@ -109,7 +109,7 @@ inline Tensor as_index(const char* op, const Tensor& index) {
   if (index.dtype() == DType::int64) return index;
   if (index.dtype() != DType::int32 && index.numel() != 0)
     throw DtypeError(text(op, ": the index is ", index.dtype(), "\n  help: convert it with to(index, DType::int64)"));
-  return kernels::cast(index, DType::int64);
+  return to(index, DType::int64);
 }
 
 /// A tensor of rank 0 is indexed as one of one element.

@@ -1,0 +1,153 @@
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string_view>
+
+#include <weft/autograd/ops/product.h>
+#include <weft/autograd/ops/shape.h>
+#include <weft/deploy/passes.h>
+#include <weft/deploy/uses.h>
+#include <weft/tensor/convolution.h>
+#include <weft/tensor/packed.h>
+
+namespace weft::deploy {
+namespace {
+
+using kernels::Activation;
+
+std::optional<Activation> activation(std::string_view name) {
+  static constexpr std::array<std::pair<std::string_view, Activation>, 6> all{{{"relu", Activation::relu},
+                                                                               {"gelu", Activation::gelu},
+                                                                               {"gelu_tanh", Activation::gelu_tanh},
+                                                                               {"silu", Activation::silu},
+                                                                               {"tanh", Activation::tanh},
+                                                                               {"sigmoid", Activation::sigmoid}}};
+  for (const auto& [key, value] : all)
+    if (key == name) return value;
+  return std::nullopt;
+}
+
+/// A product with constant weights and what follows it.
+struct Product {
+  std::size_t last;   ///< the step whose result is the whole's
+  int bias = -1;      ///< a constant
+  int residual = -1;  ///< any value, of the result's shape
+  std::optional<Activation> activation{};
+  bool reshaped = false;  ///< the result has another shape than the product's
+  std::vector<std::size_t> merged{};
+};
+
+/// Whether a value is a bias for rows of `features` numbers.
+bool is_bias(const Graph& g, int value, std::int64_t features) {
+  return g.is_constant(value) && is_float(g, value) && g[value].shape == Shape{features};
+}
+
+/// Follows the only use of the result of step `i` as long as it fits.
+Product follow(const Graph& g, const Uses& uses, std::size_t i, const std::vector<bool>& gone, bool may_reshape,
+               std::int64_t features, int bias) {
+  Product p{.last = i, .bias = bias};
+  int y = g.steps[i].outputs[0];
+  while (const auto next = uses.only(y)) {
+    const Step& s = g.steps[*next];
+    if (gone[*next]) break;
+    if (s.name == "reshape" && may_reshape && !p.reshaped && g[s.outputs[0]].shape.size() > 0 &&
+        g[s.outputs[0]].shape.back() == features) {
+      p.reshaped = true;
+    } else if (s.name == "add" && s.inputs.size() == 2 && !p.activation) {
+      const int other = s.inputs[0] == y ? s.inputs[1] : s.inputs[0];
+      if (p.bias < 0 && p.residual < 0 && features > 0 && is_bias(g, other, features) &&
+          g[s.outputs[0]].shape == g[y].shape)
+        p.bias = other;
+      else if (p.residual < 0 && other != y && is_float(g, other) && g[other].shape == g[y].shape)
+        p.residual = other;
+      else
+        break;
+    } else if (const auto f = activation(s.name); f && !p.activation) {
+      p.activation = f;
+    } else {
+      break;
+    }
+    p.merged.push_back(*next);
+    p.last = *next;
+    y = s.outputs[0];
+  }
+  return p;
+}
+
+/// The step that computes a product and what follows, in the place of the last of them.
+Step merged(const Graph& g, std::size_t i, const Product& p, Replay run) {
+  const Step& first = g.steps[i];
+  Step step{.name = first.name, .attributes = first.attributes, .run = std::move(run), .parts = first.parts};
+  if (step.parts.empty()) step.parts.push_back(first.name);
+  for (const std::size_t k : p.merged)
+    if (g.steps[k].name != "reshape") step.parts.push_back(g.steps[k].name);
+  step.inputs.push_back(first.inputs[0]);
+  if (p.residual >= 0) step.inputs.push_back(p.residual);
+  step.outputs = g.steps[p.last].outputs;
+  return step;
+}
+
+Tensor shaped(const Tensor& x, const Shape& shape) { return x.shape() == shape ? x : reshape(x, shape); }
+
+}  // namespace
+
+void pack_weights(Graph& g) {
+  const Uses uses(g);
+  std::vector<bool> gone(g.steps.size());
+  for (std::size_t i = 0; i < g.steps.size(); ++i) {
+    if (gone[i]) continue;
+    const Step& s = g.steps[i];
+    const bool linear = s.name == "linear", product = s.name == "matmul", convolution = is_convolution(s);
+    if (!(linear || product || convolution) || !g.is_constant(s.inputs[1]) || g.is_constant(s.inputs[0])) continue;
+    if (!is_float(g, s.inputs[0]) || !is_float(g, s.inputs[1])) continue;
+    Tensor weight = g[s.inputs[1]].constant;
+    if (product && weight.dim() != 2) continue;
+    if (product) weight = t(weight);
+    const int bias = product ? -1 : s.inputs[2];
+    if (bias >= 0 && (!g.is_constant(bias) || !is_float(g, bias))) continue;
+    const std::int64_t features = convolution ? 0 : weight.shape()[0];
+    Product p = convolution && s.integer("relu") ? Product{.last = i, .bias = bias, .activation = Activation::relu}
+                                                 : follow(g, uses, i, gone, !convolution, features, bias);
+    const Tensor shift = p.bias >= 0 ? g[p.bias].constant : Tensor();
+    const Shape shape = g[g.steps[p.last].outputs[0]].shape;
+    const Activation f = p.activation.value_or(Activation::none);
+    Step step;
+    if (convolution) {
+      kernels::Convolution c{
+          {},   {}, s.dims("output_size"), s.dims("stride"), s.dims("padding"), s.dims("dilation"), s.integer("groups"),
+          false};
+      for (int a = 2; a < weight.dim(); ++a) {
+        c.input.push_back(g[s.inputs[0]].shape[a]);
+        c.kernel.push_back(weight.shape()[a]);
+      }
+      const kernels::PackedConvolution packed(weight, shift, c);
+      packed.prepare(g[s.inputs[0]].shape[0]);
+      step = merged(g, i, p, [packed, f](const Inputs& in, std::span<Tensor> out) {
+        out[0] = packed(in[0], {f, in.size() > 1 ? &in[1] : nullptr});
+      });
+      step.packed = packed.bytes();
+    } else {
+      const kernels::PackedLinear packed(weight, shift);
+      step = merged(g, i, p, [packed, f, shape](const Inputs& in, std::span<Tensor> out) {
+        if (in.size() == 1) {
+          out[0] = shaped(packed(in[0], {f, nullptr}), shape);
+          return;
+        }
+        Shape rows = in[0].shape();
+        rows.back() = packed.outputs();
+        const Tensor residual = shaped(in[1], rows);
+        out[0] = shaped(packed(in[0], {f, &residual}), shape);
+      });
+      step.packed = packed.bytes();
+    }
+    step.name = s.name;
+    if (const std::string& name = g[s.inputs[1]].name; !name.empty()) step.attributes.emplace_back("weight", name);
+    for (const std::size_t k : p.merged) gone[k] = true;
+    gone[i] = true;
+    gone[p.last] = false;
+    g.steps[p.last] = std::move(step);
+  }
+  remove(g, gone);
+}
+
+}  // namespace weft::deploy
