@@ -21,6 +21,9 @@ struct Case {
 };
 using Cases = std::vector<Case>;
 
+/// Whether what needs no gradient runs compiled (--compiled).
+extern bool compiled;
+
 void add_perceptrons(Cases& cases);
 void add_images(Cases& cases);
 void add_sequences(Cases& cases);

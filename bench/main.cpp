@@ -14,6 +14,8 @@
 #include "measure.h"
 
 /// Times cases, one process each.
+bool bench::compiled = false;
+
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -100,6 +102,7 @@ int main(int argc, char** argv) {
   app.add_option("--tag", o.tag, "a word to add to each line");
   app.add_flag("--json", o.json, "a JSON object per line");
   app.add_flag("--list", o.list, "print the names and end");
+  app.add_flag("--compiled", bench::compiled, "compile what needs no gradient");
   app.add_flag("--no-guard", o.no_guard, "do not wait for a quiet machine");
   app.add_flag("--once", o.once, "only run each case once, print its name, time nothing");
   app.add_option("--first", o.first, "only do a first operation (op) or training step (step) and end")

@@ -48,6 +48,8 @@ void add_perceptrons(Cases& cases) {
   add_inference(cases, "tinymlp", small, 32);
   add_inference(cases, "mlp784", large, 1);
   add_inference(cases, "mlp784", large, 32);
+  for (const std::int64_t batch : {1, 16, 128}) add_inference(cases, "linear1024", {1024, 1024}, batch);
+  cases.push_back({"relu16_infer_b1", [] { return inference(ReLU(), randn({1, 16})); }});
 }
 
 }  // namespace bench

@@ -1,9 +1,11 @@
 #pragma once
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include <weft/autograd/grad.h>
 #include <weft/autograd/ops/loss.h>
+#include <weft/deploy/compile.h>
 #include <weft/layers/module.h>
 #include <weft/optim/optimizer.h>
 
@@ -42,6 +44,14 @@ Built classification(Net net, const typename Optimizer::Options& options, const 
 template <class Net, class... X>
 Built inference(Net net, const X&... x) {
   weft::eval(net);
+  if (compiled) {
+    const std::vector<weft::Tensor> inputs{x...};
+    const auto function = [net]<std::size_t... i>(std::index_sequence<i...>) {
+      return [net](const std::vector<weft::Tensor>& in) { return std::vector<weft::Tensor>{net(in[i]...)}; };
+    };
+    const auto program = weft::deploy::compile(function(std::index_sequence_for<X...>()), inputs);
+    return {[=] { program.run(inputs); }};
+  }
   return {[=] {
     const weft::NoGrad off;
     net(x...);
