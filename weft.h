@@ -33,6 +33,7 @@
 #include <weft/data/tags.h>
 #include <weft/data/wordpiece.h>
 #include <weft/data/words.h>
+#include <weft/deploy/compile.h>
 #include <weft/fusion/classifier.h>
 #include <weft/fusion/completion.h>
 #include <weft/fusion/degrade.h>

@@ -9,6 +9,7 @@
 #include <weft/deploy/uses.h>
 #include <weft/tensor/convolution.h>
 #include <weft/tensor/packed.h>
+#include <weft/tensor/recurrent.h>
 
 namespace weft::deploy {
 namespace {
@@ -148,6 +149,41 @@ void pack_weights(Graph& g) {
     g.steps[p.last] = std::move(step);
   }
   remove(g, gone);
+}
+
+namespace {
+
+/// The weights of a recurrent layer arranged once; its steps follow from the shapes where all sequences are as long.
+void pack_recurrent(Graph& g, Step& s) {
+  enum Place { x, weight_ih, weight_hh, bias_ih, bias_hh, first_h, first_c };
+  const auto at = [&](int place) { return s.inputs[static_cast<std::size_t>(place)]; };
+  if (!s.integer("equal_lengths") || !is_float(g, at(x)) || !is_float(g, at(first_h))) return;
+  for (const int place : {weight_ih, weight_hh, bias_ih, bias_hh})
+    if (!g.is_constant(at(place))) return;
+  const auto constant = [&](int place) { return at(place) < 0 ? Tensor() : g[at(place)].constant; };
+  const std::int64_t batch = g[at(first_h)].shape[0], rows = g[at(x)].shape[0];
+  if (batch == 0) return;
+  kernels::Steps steps{.cell = static_cast<kernels::Cell>(s.integer("cell")),
+                       .sizes = std::vector<std::int64_t>(static_cast<std::size_t>(rows / batch), batch),
+                       .reverse = s.integer("reverse") != 0,
+                       .batch_first = s.integer("batch_first") != 0};
+  const kernels::PackedRecurrent packed(steps.cell, constant(weight_ih), constant(weight_hh), constant(bias_ih),
+                                        constant(bias_hh));
+  if (const std::string& name = g[at(weight_ih)].name; !name.empty()) s.attributes.emplace_back("weight", name);
+  s.parts = {s.name};
+  s.packed = packed.bytes();
+  s.inputs = {at(x), at(first_h), at(first_c)};
+  s.run = [packed, steps](const Inputs& in, std::span<Tensor> out) {
+    std::vector<Tensor> all = packed(in[0], in[1], in[2], steps);
+    for (std::size_t k = 0; k < out.size(); ++k) out[k] = std::move(all[k]);
+  };
+}
+
+}  // namespace
+
+void pack_recurrent(Graph& g) {
+  for (Step& s : g.steps)
+    if (s.name == "recurrent") pack_recurrent(g, s);
 }
 
 }  // namespace weft::deploy

@@ -9,8 +9,10 @@ void drop_dead(Graph& graph);
 /// Batch norm with fixed statistics behind a convolution becomes part of its weights.
 void fold_batch_norm(Graph& graph);
 /// linear, matmul and convolution with constant weights: weights arranged once; a bias, a sum with another tensor and
-/// an activation that follow are computed where the result is written. Recurrent layers: weights arranged once.
+/// an activation that follow are computed where the result is written.
 void pack_weights(Graph& graph);
+/// Recurrent layers over sequences of one length: weights arranged once.
+void pack_recurrent(Graph& graph);
 /// Elementwise operations that follow each other become one that runs tile by tile in cache.
 void fuse_elementwise(Graph& graph);
 

@@ -139,7 +139,10 @@ States recurrent(const Tensor& x, const States& states, const RecurrentWeights& 
   const bool keeps = detail::wants_gradient(inputs);
   return record(
       {"recurrent",
-       {{"cell", static_cast<int>(s.cell)}, {"reverse", s.reverse}, {"batch_first", s.batch_first}},
+       {{"cell", static_cast<int>(s.cell)},
+        {"reverse", s.reverse},
+        {"batch_first", s.batch_first},
+        {"equal_lengths", s.sizes.empty() || s.sizes.back() == s.sizes.front()}},
        saves::inputs | saves::output},
       inputs,
       [=](const Inputs& in, Keep& keep) {
