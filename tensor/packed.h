@@ -126,7 +126,6 @@ class ElementwiseChain {
     Binary binary;
     Operand a, b;
     double low, high;
-    int buffer;  ///< where its result lies while a tile is computed
   };
   void check(const Operand& x) const;
   Operand add(Step step);
