@@ -1,6 +1,9 @@
 #include <weft/tensor/parallel.h>
 
 #include <atomic>
+#include <thread>
+
+#include <weft/tensor/team.h>
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -70,5 +73,32 @@ void spread(std::int64_t n, std::int64_t grain, void (*body)(void*, std::int64_t
 #endif
 }
 
+void run_team(void (*body)(void*, const Team&), void* context) {
+  std::atomic<int> arrived{0};
+#ifdef _OPENMP
+#pragma omp parallel num_threads(num_threads())
+  body(context, Team(omp_get_thread_num(), omp_get_num_threads(), &arrived));
+#else
+  body(context, Team(0, 1, &arrived));
+#endif
+}
+
 }  // namespace detail
+
+void Team::wait() const noexcept {
+  if (size_ == 1) return;
+  const int all = ++rounds_ * size_;
+  if (arrived_->fetch_add(1, std::memory_order_acq_rel) + 1 == all) return;
+  // Steps take microseconds: so long the core is kept. Whoever has lost his core to another program is waited for
+  // without it.
+  constexpr int patience = 4000;
+  for (int i = 0; arrived_->load(std::memory_order_acquire) < all; ++i) {
+    if (i >= patience) std::this_thread::yield();
+#if defined(__x86_64__)
+    else
+      __builtin_ia32_pause();
+#endif
+  }
+}
+
 }  // namespace weft

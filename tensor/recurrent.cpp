@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <weft/tensor/dispatch.h>
+#include <weft/tensor/team.h>
 
 namespace weft::kernels {
 namespace {
@@ -13,8 +14,8 @@ struct Walk {
   Int batch, hidden, gates, stride, item;
 };
 
-Walk walk(const Steps& s, const Tensor& weight, Int batch) {
-  Walk w{{}, {}, batch, weight.shape()[1], gates_of(s.cell), 1, item_size(weight.dtype())};
+Walk walk(const Steps& s, Int hidden, DType type, Int batch) {
+  Walk w{{}, {}, batch, hidden, gates_of(s.cell), 1, item_size(type)};
   Int at = 0;
   for (const Int n : s.sizes) {
     w.row.push_back(at);
@@ -30,11 +31,11 @@ Walk walk(const Steps& s, const Tensor& weight, Int batch) {
 }
 
 /// Calls step(i, first sequence, last, first unit, last unit) so that each step is done for all units of a sequence
-/// before its next one begins, and done(i, first sequence, last) in between. No sequence needs another: with enough of
-/// them each thread takes some from end to end. Otherwise, or when the weights would not stay in each core's own cache,
-/// the units of each step are spread.
+/// before its next one begins, and, if `between`, done(i, first sequence, last) before that. No sequence needs another:
+/// with enough of them each thread takes some from end to end. Otherwise, or when the weights would not stay in each
+/// core's own cache, the units of each step are spread.
 template <class Step, class Done>
-void for_steps(const Walk& w, Int steps, Step&& step, Done&& done) {
+void for_steps(const Walk& w, Int steps, bool between, Step&& step, Done&& done) {
   constexpr Int fewest = 4, cached = Int{2} << 20, least_work = Int{1} << 18;
   const Int weights = w.gates * w.hidden * w.hidden, per_sequence = weights * steps + 1;
   const Int sequences = std::max(fewest, least_work / per_sequence);
@@ -42,19 +43,23 @@ void for_steps(const Walk& w, Int steps, Step&& step, Done&& done) {
     parallel_for(w.batch, sequences, [&](Int begin, Int end) {
       for (Int i = 0; i < steps; ++i) {
         step(i, begin, end, Int{0}, w.hidden);
-        done(i, begin, end);
+        if (between) done(i, begin, end);
       }
     });
     return;
   }
   const Int blocks = (w.hidden + recurrent_units - 1) / recurrent_units;
-  const Int smallest = least_work / (weights / blocks * w.batch + 1) + 1;
-  for (Int i = 0; i < steps; ++i) {
-    parallel_for(blocks, smallest, [&](Int begin, Int end) {
+  const Int smallest = least_work / 8 / (weights / blocks * w.batch + 1) + 1;
+  run_team(blocks, smallest, [&](const Team& team) {
+    const auto [begin, end] = team.share(blocks);
+    for (Int i = 0; i < steps; ++i) {
       step(i, Int{0}, w.batch, begin * recurrent_units, std::min(end * recurrent_units, w.hidden));
-    });
-    done(i, Int{0}, w.batch);
-  }
+      team.wait();
+      if (!between) continue;
+      if (team.first()) done(i, Int{0}, w.batch);
+      team.wait();
+    }
+  });
 }
 
 /// How many of the sequences from `begin` to `end` are there when `count` are.
@@ -82,41 +87,61 @@ Tensor own(const Tensor& x, const Tensor& like) { return x.defined() ? copy(x) :
 
 Int gates_of(Cell cell) noexcept { return cell == Cell::lstm ? 4 : cell == Cell::gru ? 3 : 1; }
 
-std::vector<Tensor> recurrent(const Tensor& gates, const Tensor& weight, const Tensor& bias, const Tensor& first_h,
-                              const Tensor& first_c, const Steps& steps, RecurrentMemory* memory) {
-  const Walk w = walk(steps, weight, first_h.shape()[0]);
-  const DType type = weight.dtype();
-  const int level = slot(compute_of(type));
-  const bool lstm = steps.cell == Cell::lstm, keep = memory && (lstm || steps.cell == Cell::gru);
+HiddenWeight pack_hidden(const Tensor& weight, const Tensor& bias, Cell cell) {
+  HiddenWeight p{{}, &table(), gates_of(cell), weight.shape()[1]};
   const Tensor matrix = contiguous(weight), add = bias.defined() ? contiguous(bias) : bias;
+  const Int units = (p.hidden + recurrent_units - 1) / recurrent_units * recurrent_units;
+  p.numbers = empty({units, p.gates, p.hidden + 1}, weight.dtype());
+  if (p.hidden > 0)
+    p.table->recurrent_pack[slot(compute_of(weight.dtype()))](bytes(p.numbers), bytes(matrix),
+                                                              add.defined() ? bytes(add) : nullptr, p.gates, p.hidden);
+  return p;
+}
+
+std::vector<Tensor> recurrent(const Tensor& gates, const HiddenWeight& weight, const Tensor& first_h,
+                              const Tensor& first_c, const Steps& steps, RecurrentMemory* memory) {
+  const DType type = weight.numbers.dtype();
+  const Walk w = walk(steps, weight.hidden, type, first_h.shape()[0]);
+  const bool lstm = steps.cell == Cell::lstm, keep = memory && (lstm || steps.cell == Cell::gru);
   const Tensor y = empty({gates.shape()[0], w.hidden}, type), h = copy(first_h), c = lstm ? copy(first_c) : Tensor();
   if (keep) *memory = {gates, empty(y.shape(), type)};
   if (y.numel() > 0) {
-    const Tensor pack = packed(w, type, w.hidden + 1);
-    table().recurrent_pack[level](bytes(pack), bytes(matrix), add.defined() ? bytes(add) : nullptr, w.gates, w.hidden);
-    const auto kernel = table().recurrent_step[level];
+    const auto kernel = weight.table->recurrent_step[slot(compute_of(type))];
+    const auto count = static_cast<Int>(w.row.size());
+    // Where all sequences take part in all steps, each step reads what the one before wrote.
+    const bool even = std::all_of(w.count.begin(), w.count.end(), [&](Int n) { return n == w.batch; });
     for_steps(
-        w, static_cast<Int>(w.row.size()),
+        w, count, !even,
         [&](Int i, Int begin, Int end, Int first, Int last) {
           const Int rows = present(w.count[static_cast<std::size_t>(i)], begin, end);
           if (rows == 0) return;
-          const Int row = (w.row[static_cast<std::size_t>(i)] + begin * w.stride) * w.hidden * w.item,
-                    state = begin * w.hidden * w.item;
-          kernel({steps.cell, w.hidden, first, last, rows, w.stride, bytes(pack), bytes(h) + state,
-                  bytes(gates) + row * w.gates, keep ? bytes(memory->extra) + row : nullptr, bytes(y) + row,
-                  lstm ? bytes(c) + state : nullptr, keep});
+          const auto row_of = [&](Int k) {
+            return (w.row[static_cast<std::size_t>(k)] + begin * w.stride) * w.hidden * w.item;
+          };
+          const Int row = row_of(i), state = begin * w.hidden * w.item;
+          const bool follows = even && i > 0;
+          kernel({steps.cell, w.hidden, first, last, rows, w.stride, follows ? w.stride : 1, bytes(weight.numbers),
+                  follows ? bytes(y) + row_of(i - 1) : bytes(h) + state, bytes(gates) + row * w.gates,
+                  keep ? bytes(memory->extra) + row : nullptr, bytes(y) + row, lstm ? bytes(c) + state : nullptr,
+                  keep});
         },
         [&](Int i, Int begin, Int end) { copy_states(w, i, begin, end, h, y, true); });
+    if (even) copy_states(w, count - 1, 0, w.batch, h, y, true);
   }
   if (lstm) return {y, h, c};
   return {y, h};
 }
 
+std::vector<Tensor> recurrent(const Tensor& gates, const Tensor& weight, const Tensor& bias, const Tensor& h,
+                              const Tensor& c, const Steps& steps, RecurrentMemory* memory) {
+  return recurrent(gates, pack_hidden(weight, bias, steps.cell), h, c, steps, memory);
+}
+
 RecurrentGradients recurrent_grad(const Tensor& given, const Tensor& last_dh, const Tensor& last_dc, const Tensor& y,
                                   const Tensor& weight, const Tensor& first_h, const RecurrentMemory& memory,
                                   const Steps& steps) {
-  Walk w = walk(steps, weight, first_h.shape()[0]);
   const DType type = weight.dtype();
+  Walk w = walk(steps, weight.shape()[1], type, first_h.shape()[0]);
   const int level = slot(compute_of(type));
   const bool lstm = steps.cell == Cell::lstm;
   const auto count = static_cast<Int>(w.row.size());
@@ -142,7 +167,7 @@ RecurrentGradients recurrent_grad(const Tensor& given, const Tensor& last_dh, co
   const auto at = [](const Tensor& x, Int offset) { return x.defined() ? bytes(x) + offset : nullptr; };
   // Step i first takes what step i - 1 sends back through W_hh; one more takes that of the last.
   for_steps(
-      w, count + 1,
+      w, count + 1, false,
       [&](Int i, Int begin, Int end, Int first, Int last) {
         const auto step = static_cast<std::size_t>(i);
         const auto rows = [&](std::size_t k) { return (w.row[k] + begin * w.stride) * w.hidden * w.item; };

@@ -32,6 +32,18 @@ struct RecurrentMemory {
 std::vector<Tensor> recurrent(const Tensor& gates, const Tensor& weight, const Tensor& bias, const Tensor& h,
                               const Tensor& c, const Steps& steps, RecurrentMemory* memory);
 
+struct KernelTable;
+/// W_hh and b_hh as the steps read them, at the instruction-set level that was in use.
+struct HiddenWeight {
+  Tensor numbers;
+  const KernelTable* table;
+  std::int64_t gates, hidden;
+};
+HiddenWeight pack_hidden(const Tensor& weight, const Tensor& bias, Cell cell);
+/// The same with a weight that is packed already.
+std::vector<Tensor> recurrent(const Tensor& gates, const HiddenWeight& weight, const Tensor& h, const Tensor& c,
+                              const Steps& steps, RecurrentMemory* memory);
+
 struct RecurrentGradients {
   Tensor gates;   ///< (N, G * H): of the input's share
   Tensor hidden;  ///< (N, G * H): of W_hh h + b_hh

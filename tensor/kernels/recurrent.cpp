@@ -79,7 +79,7 @@ WEFT_INLINE void compute_cell(const RecurrentStep& s, const T* z, Int row, Int u
       }
     }
   } else if constexpr (cell == Cell::gru) {
-    const T* before = static_cast<const T*>(s.before) + dense;
+    const T* before = static_cast<const T*>(s.before) + row * s.stride_before * n + unit;
     WEFT_SIMD
     for (Int j = 0; j < count; ++j) {
       const T reset = math::sigmoid(x[j] + z[j]), update = math::sigmoid(x[n + j] + z[lanes<T> + j]);
@@ -106,7 +106,8 @@ template <class T, Cell cell, int Rows>
 void compute_tile(const RecurrentStep& s, const T* panel, Int row, Int unit) {
   constexpr Int width = gates_of<cell> * lanes<T>;
   alignas(64) T z[static_cast<unsigned>(Rows * width)];
-  small::tile<T, Rows, gates_of<cell>>(z, width, static_cast<const T*>(s.before) + row * s.hidden, s.hidden, 1, panel,
+  const Int before = s.stride_before * s.hidden;
+  small::tile<T, Rows, gates_of<cell>>(z, width, static_cast<const T*>(s.before) + row * before, before, 1, panel,
                                        width, s.hidden, panel + s.hidden * width, width);
   constexpr bool keeps = cell == Cell::lstm || cell == Cell::gru;  // of the others h says all
   const Int count = s.hidden - unit < lanes<T> ? s.hidden - unit : lanes<T>;
@@ -125,17 +126,30 @@ void compute_tile(const RecurrentStep& s, const T* panel, Int row, Int unit) {
   }
 }
 
+/// `count` sequences, at most `Rows`.
 template <class T, Cell cell, int Rows>
-WEFT_INLINE void compute_rows(const RecurrentStep& s, const T* panel, Int row, Int unit) {
-  for (; row + Rows <= s.rows; row += Rows) compute_tile<T, cell, Rows>(s, panel, row, unit);
-  if constexpr (Rows > 1) compute_rows<T, cell, Rows / 2>(s, panel, row, unit);
+WEFT_INLINE void compute_some(const RecurrentStep& s, const T* panel, Int row, Int count, Int unit) {
+  if (count == Rows) return compute_tile<T, cell, Rows>(s, panel, row, unit);
+  if constexpr (Rows > 1) compute_some<T, cell, Rows - 1>(s, panel, row, count, unit);
+}
+
+/// All sequences in tiles of about one size: the panel is read for each, whatever its size.
+template <class T, Cell cell>
+WEFT_INLINE void compute_rows(const RecurrentStep& s, const T* panel, Int unit) {
+  constexpr Int most = tile_rows_of<cell>;
+  const Int tiles = (s.rows + most - 1) / most;
+  for (Int i = 0, row = 0; i < tiles; ++i) {
+    const Int count = (s.rows - row) / (tiles - i);
+    compute_some<T, cell, tile_rows_of<cell>>(s, panel, row, count, unit);
+    row += count;
+  }
 }
 
 template <class T, Cell cell>
 void compute(const RecurrentStep& s) {
   const Int panel = (s.hidden + 1) * gates_of<cell> * lanes<T>;
   for (Int unit = s.first; unit < s.last; unit += lanes<T>)
-    compute_rows<T, cell, tile_rows_of<cell>>(s, static_cast<const T*>(s.weight) + unit / lanes<T> * panel, 0, unit);
+    compute_rows<T, cell>(s, static_cast<const T*>(s.weight) + unit / lanes<T> * panel, unit);
 }
 
 template <class T>

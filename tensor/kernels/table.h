@@ -47,11 +47,11 @@ inline constexpr std::int64_t gemm_scratch = gemm_depth * (gemm_columns + gemm_r
 inline constexpr std::int64_t gemm_small_depth = 512;
 
 /// One step of `rows` sequences of a recurrent network, the units from `first` to `last` (first a multiple of
-/// `recurrent_units`). gates (rows, G, hidden), extra and h (rows, hidden) have their rows `stride` rows apart; before
-/// and c (rows, hidden) are dense.
+/// `recurrent_units`). gates (rows, G, hidden), extra and h (rows, hidden) have their rows `stride` rows apart, before
+/// (rows, hidden) `stride_before`; c (rows, hidden) is dense.
 struct RecurrentStep {
   Cell cell;
-  std::int64_t hidden, first, last, rows, stride;
+  std::int64_t hidden, first, last, rows, stride, stride_before;
   const void *weight, *before;  ///< weight as recurrent_pack leaves it; h before the step
   void *gates, *extra, *h,
       *c;     ///< c changes in place. With keep: gates receives the activated gates, extra an LSTM's c

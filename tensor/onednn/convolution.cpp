@@ -3,15 +3,10 @@
 #include <algorithm>
 #include <cstring>
 
-#include <weft/tensor/onednn/primitives.h>
+#include <weft/tensor/onednn/window.h>
 
 namespace weft::kernels::onednn {
 namespace {
-
-using Int = std::int64_t;
-using Desc = dnnl::memory::desc;
-using Tag = dnnl::memory::format_tag;
-constexpr auto f32 = dnnl::memory::data_type::f32;
 
 /// An array as weft holds it and as a primitive wants it, and the way between them.
 struct Operand {
@@ -73,36 +68,6 @@ class Bound {
   dnnl::memory plain_, used_;
 };
 
-/// The sizes as the library wants them: dilation counts the gaps, and there is a padding on either side.
-struct Sizes {
-  dnnl::memory::dims x, weight, y, bias, stride, dilation, before, after;
-};
-
-Sizes sizes(const Window& w) {
-  const Convolution& c = *w.shape;
-  Sizes s{{w.batch, w.channels}, {}, {w.batch, w.results}, {w.results}, {}, {}, {}, {}};
-  if (c.groups > 1) s.weight = {c.groups};
-  s.weight.push_back(w.results / c.groups);
-  s.weight.push_back(w.channels / c.groups);
-  for (int a = 0; a < c.input.size(); ++a) {
-    s.x.push_back(c.input[a]);
-    s.weight.push_back(c.kernel[a]);
-    s.y.push_back(c.output[a]);
-    s.stride.push_back(c.stride[a]);
-    s.dilation.push_back(c.dilation[a] - 1);
-    s.before.push_back(c.before[a]);
-    s.after.push_back((c.output[a] - 1) * c.stride[a] + (c.kernel[a] - 1) * c.dilation[a] + 1 - c.input[a] -
-                      c.before[a]);
-  }
-  return s;
-}
-
-Tag channels_last_tag(int axes) { return axes == 1 ? Tag::nwc : axes == 2 ? Tag::nhwc : Tag::ndhwc; }
-Tag weight_tag(int axes, bool groups) {
-  if (groups) return axes == 1 ? Tag::goiw : axes == 2 ? Tag::goihw : Tag::goidhw;
-  return axes == 1 ? Tag::oiw : axes == 2 ? Tag::oihw : Tag::oidhw;
-}
-
 /// Whether Winograd's method is faster. It exists for AVX-512 and wants channels in blocks of 16, so it pays for two
 /// conversions of images and one of the weight; measured on shapes of ResNet-18 with 1 to 64 images.
 bool winograd_pays(const Window& w) {
@@ -130,12 +95,9 @@ Int winograd_images(const Window& w) {
 /// Throws dnnl::error where the library has no such primitive.
 std::shared_ptr<const Ready> make(const Window& w, bool winograd) {
   auto r = std::make_shared<Ready>();
-  Sizes s = sizes(w);
+  Sizes s = sizes(w.batch, w.channels, w.results, *w.shape);
   const int axes = w.shape->input.size();
-  for (const Int v : s.before)
-    if (v < 0) return r;
-  for (const Int v : s.after)
-    if (v < 0) return r;  // positions of the input that no window reaches: the library has no way to say so
+  if (!s.possible()) return r;
   r->images = s.x[0] = s.y[0] = winograd ? winograd_images(w) : w.batch;
   const Tag last = channels_last_tag(axes);
   r->x.plain = Desc(s.x, f32, last);

@@ -44,7 +44,28 @@ inline dnnl::memory memory_at(const dnnl::memory::desc& d, const void* data) {
   return dnnl::memory(d, engine(), const_cast<void*>(data));
 }
 
-/// Memory for the time of a call.
+/// What a primitive is called with: memory by its role.
+template <std::size_t most>
+class Arguments {
+ public:
+  void add(int role, const dnnl::memory::desc& d, const void* data) {
+    memory_[count_] = memory_at(d, data);
+    each_[count_] = {role, memory_[count_].get()};
+    ++count_;
+  }
+  /// Returns whether it ran.
+  bool execute(const dnnl::primitive& primitive) const {
+    return dnnl_primitive_execute(primitive.get(), stream().get(), static_cast<int>(count_), each_.data()) ==
+           dnnl_success;
+  }
+
+ private:
+  std::array<dnnl::memory, most> memory_;
+  std::array<dnnl_exec_arg_t, most> each_{};
+  std::size_t count_ = 0;
+};
+
+/// Memory of the allocator.
 struct Scratch {
   explicit Scratch(std::size_t n) : data(n ? allocate_memory(n) : nullptr), bytes(n) {}
   Scratch(const Scratch&) = delete;
@@ -54,6 +75,19 @@ struct Scratch {
   void* data;
   std::size_t bytes;
 };
+
+/// Copies between layouts, once.
+inline void reorder(const dnnl::memory::desc& from, const void* x, const dnnl::memory::desc& to, const void* y) {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  const dnnl::reorder::primitive_desc way(engine(), from, engine(), to, attributes);
+  const Scratch scratch(way.scratchpad_desc().get_size());
+  Arguments<3> arguments;
+  arguments.add(DNNL_ARG_FROM, from, x);
+  arguments.add(DNNL_ARG_TO, to, y);
+  if (scratch.data) arguments.add(DNNL_ARG_SCRATCHPAD, way.scratchpad_desc(), scratch.data);
+  if (!arguments.execute(dnnl::reorder(way))) throw dnnl::error(dnnl_runtime_error, "reorder");
+}
 
 /// Ready primitives by the numbers that tell one from another, the least recently used dropped when there are too many.
 template <std::size_t numbers, class Ready>
