@@ -86,8 +86,9 @@ struct Program::State {
     drop_dead(graph);
     if (options.optimize) {
       fold_batch_norm(graph);
-      // pack_weights(graph);
-      // fuse_elementwise(graph);
+      pack_weights(graph);
+      pack_recurrent(graph);
+      fuse_elementwise(graph);
     }
     auto plan = std::make_shared<const Plan>(std::move(graph), inputs);
     if (options.check) {

@@ -94,9 +94,9 @@ Tensor shaped(const Tensor& x, const Shape& shape) { return x.shape() == shape ?
 
 void pack_weights(Graph& g) {
   const Uses uses(g);
-  std::vector<bool> gone(g.steps.size());
+  std::vector<bool> gone(g.steps.size()), done(g.steps.size());
   for (std::size_t i = 0; i < g.steps.size(); ++i) {
-    if (gone[i]) continue;
+    if (gone[i] || done[i]) continue;
     const Step& s = g.steps[i];
     const bool linear = s.name == "linear", product = s.name == "matmul", convolution = is_convolution(s);
     if (!(linear || product || convolution) || !g.is_constant(s.inputs[1]) || g.is_constant(s.inputs[0])) continue;
@@ -146,6 +146,7 @@ void pack_weights(Graph& g) {
     for (const std::size_t k : p.merged) gone[k] = true;
     gone[i] = true;
     gone[p.last] = false;
+    done[p.last] = true;
     g.steps[p.last] = std::move(step);
   }
   remove(g, gone);
