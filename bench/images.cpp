@@ -91,8 +91,9 @@ void add_images(Cases& cases) {
                                                        randint(0, 10, {128}), randn({128, 1, 28, 28}));
                    }});
   for (const std::int64_t batch : {128, 1})
-    cases.push_back(
-        {"lenet_infer_b" + std::to_string(batch), [=] { return inference(lenet(), randn({batch, 1, 28, 28})); }});
+    cases.push_back({"lenet_infer_b" + std::to_string(batch), [=] {
+                       return inference(lenet(), randn({batch, 1, 28, 28}));
+                     }});
   cases.push_back({"resnet18_train_b64", [] {
                      return counted(classification<optim::Sgd>(resnet(), {.lr = 1e-2, .momentum = momentum},
                                                                randint(0, 10, {64}), randn({64, 3, 32, 32})),

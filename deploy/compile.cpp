@@ -65,7 +65,10 @@ struct Program::State {
   Function model;
   CompileOptions options;
   Names names;
-  std::string eager;                                                   ///< why the model is not captured
+  std::string eager;  ///< why the model is not captured
+  MemoryPool memory;
+  std::mutex making;  ///< of what follows: one plan is made at a time
+  Arranged arranged;
   std::mutex mutex;                                                    ///< of what follows
   std::list<std::pair<Signature, std::shared_ptr<const Plan>>> plans;  ///< the last used first
   std::shared_ptr<const Plan> example;
@@ -85,9 +88,9 @@ struct Program::State {
     Graph graph = capture(model, inputs, names);
     drop_dead(graph);
     if (options.optimize) {
-      fold_batch_norm(graph);
-      pack_weights(graph);
-      pack_recurrent(graph);
+      fold_batch_norm(graph, arranged);
+      pack_weights(graph, arranged);
+      pack_recurrent(graph, arranged);
       fuse_elementwise(graph);
     }
     auto plan = std::make_shared<const Plan>(std::move(graph), inputs);
@@ -98,7 +101,7 @@ struct Program::State {
     return plan;
   }
 
-  void check(const Plan& plan, const std::vector<Tensor>& inputs) const {
+  void check(const Plan& plan, const std::vector<Tensor>& inputs) {
     const NoGrad off;
     std::vector<Tensor> expected;
     try {
@@ -106,7 +109,7 @@ struct Program::State {
     } catch (const Error&) {
       return;  // numbers that the model does not take tell nothing
     }
-    const std::vector<Tensor> found = plan.run(inputs);
+    const std::vector<Tensor> found = plan.run(inputs, memory);
     for (std::size_t k = 0; k < expected.size(); ++k)
       if (const double apart = distance(found[k], expected[k]); !(apart <= options.tolerance))
         throw ConfigError(text("compile: output ", k, " of the program is ", apart,
@@ -144,10 +147,14 @@ std::vector<Tensor> Program::run(const std::vector<Tensor>& inputs) const {
   }
   std::shared_ptr<const Plan> plan = state_->find(inputs);
   if (!plan) {
-    plan = state_->make(inputs);
-    state_->remember(inputs, plan);
+    const std::scoped_lock one(state_->making);
+    plan = state_->find(inputs);  // another thread may have made it meanwhile
+    if (!plan) {
+      plan = state_->make(inputs);
+      state_->remember(inputs, plan);
+    }
   }
-  return plan->run(inputs);
+  return plan->run(inputs, state_->memory);
 }
 
 Tensor Program::operator()(const Tensor& x) const { return run({x}).front(); }

@@ -76,7 +76,7 @@ requires requires(const Model& model, const Tensor& x) { Tensor(model(x)); }
 Program compile(const Model& model, const Tensor& example, const CompileOptions& options = {}) {
   Names names;
   Model mine = model;
-  if constexpr (requires { named_parameters(mine); }) names = named_parameters(mine);
+  if constexpr (requires { state(mine); }) names = state(mine);
   return compile([mine](const std::vector<Tensor>& in) { return std::vector<Tensor>{mine(in[0])}; },
                  std::vector<Tensor>{example}, options, std::move(names));
 }

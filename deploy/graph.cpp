@@ -47,7 +47,7 @@ class Recorder final : public detail::Tracer {
   Recorder(const Recorder&) = delete;
 
   int input(const Tensor& x, std::string name) {
-    const int value = graph_.add({x.shape(), x.dtype(), Tensor(), std::move(name)});
+    const int value = graph_.add({x.shape(), x.dtype(), Tensor(), std::move(name), false});
     know(x, value);
     return value;
   }
@@ -62,7 +62,8 @@ class Recorder final : public detail::Tracer {
     if (name == names_.end() && moving_.contains(x.body().storage))
       refuse(text("a tensor of shape ", x.shape(), " is a view of another that no operation made"),
              "use reshape, slice and the like instead of view_as");
-    const int value = graph_.add_constant(x, name == names_.end() ? std::string() : name->second);
+    const bool known = name != names_.end();
+    const int value = graph_.add_constant(x, known ? name->second : std::string(), known);
     know(x, value);
     return value;
   }
@@ -81,7 +82,7 @@ class Recorder final : public detail::Tracer {
     for (const Attribute& a : call.attributes) step.attributes.emplace_back(a.name, kept(a));
     check(step, moving);
     for (const Tensor& y : outputs) {
-      const int out = graph_.add({y.shape(), y.dtype(), moving ? Tensor() : y, {}});
+      const int out = graph_.add({y.shape(), y.dtype(), moving ? Tensor() : y, {}, false});
       know(y, out);
       step.outputs.push_back(out);
     }

@@ -22,8 +22,9 @@ using Names = std::vector<std::pair<std::string, Tensor>>;
 struct Value {
   Shape shape;
   DType dtype = DType::float32;
-  Tensor constant;   ///< defined where it does not depend on the inputs
-  std::string name;  ///< of a parameter, an input; else empty
+  Tensor constant;       ///< defined where it does not depend on the inputs
+  std::string name;      ///< of a parameter, an input; else empty
+  bool lasting = false;  ///< a constant that the next capture will find at the same place: a parameter, or made of them
 };
 
 using AttributeValue = std::variant<std::int64_t, double, std::string, Dims>;
@@ -56,7 +57,9 @@ struct Graph {
     values.push_back(std::move(value));
     return static_cast<int>(values.size()) - 1;
   }
-  int add_constant(const Tensor& x, std::string name = {}) { return add({x.shape(), x.dtype(), x, std::move(name)}); }
+  int add_constant(const Tensor& x, std::string name = {}, bool lasting = false) {
+    return add({x.shape(), x.dtype(), x, std::move(name), lasting});
+  }
 };
 
 /// Runs `model` once on `inputs`, without gradients, and writes its calls down. What does not depend on the inputs

@@ -83,10 +83,29 @@ MemoryPlan MemoryWatch::plan() const {
   return plan;
 }
 
-MemoryBlock::MemoryBlock(const MemoryPlan& plan)
-    : data_(plan.bytes ? allocate_memory(plan.bytes) : nullptr), bytes_(plan.bytes) {}
+MemoryBlock::MemoryBlock(std::size_t bytes) : data_(bytes ? allocate_memory(bytes) : nullptr), bytes_(bytes) {}
 MemoryBlock::~MemoryBlock() {
   if (data_) deallocate_memory(data_, bytes_);
+}
+
+std::unique_ptr<MemoryBlock> MemoryPool::take(std::size_t bytes) {
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto fits = std::find_if(blocks_.begin(), blocks_.end(), [&](const auto& b) { return b->bytes() >= bytes; });
+    // One that is too small makes room for its successor.
+    const auto found = fits == blocks_.end() && !blocks_.empty() ? blocks_.end() - 1 : fits;
+    if (found != blocks_.end()) {
+      std::unique_ptr<MemoryBlock> block = std::move(*found);
+      blocks_.erase(found);
+      if (block->bytes() >= bytes) return block;
+    }
+  }
+  return std::make_unique<MemoryBlock>(bytes);
+}
+
+void MemoryPool::give(std::unique_ptr<MemoryBlock> block) {
+  const std::scoped_lock lock(mutex_);
+  blocks_.push_back(std::move(block));
 }
 
 MemoryUse::MemoryUse(const MemoryPlan& plan, MemoryBlock& block) noexcept

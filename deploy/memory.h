@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include <weft/tensor/storage.h>
@@ -39,7 +40,7 @@ class MemoryWatch final : public StorageSource {
 /// Memory for a plan; one run at a time.
 class MemoryBlock {
  public:
-  explicit MemoryBlock(const MemoryPlan& plan);
+  explicit MemoryBlock(std::size_t bytes);
   ~MemoryBlock();
   MemoryBlock(const MemoryBlock&) = delete;
   std::size_t bytes() const noexcept { return bytes_; }
@@ -48,6 +49,19 @@ class MemoryBlock {
   friend class MemoryUse;
   void* data_;
   std::size_t bytes_;
+};
+
+/// Blocks that are not in use, for all plans of a program: as many as there ever were callers at once. From several
+/// threads.
+class MemoryPool {
+ public:
+  /// A block of at least that size.
+  std::unique_ptr<MemoryBlock> take(std::size_t bytes);
+  void give(std::unique_ptr<MemoryBlock> block);
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<MemoryBlock>> blocks_;
 };
 
 /// While it lives, this thread's tensors lie where the plan says. A run that allocates otherwise than the one that was

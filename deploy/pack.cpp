@@ -92,7 +92,7 @@ Tensor shaped(const Tensor& x, const Shape& shape) { return x.shape() == shape ?
 
 }  // namespace
 
-void pack_weights(Graph& g) {
+void pack_weights(Graph& g, Arranged& arranged) {
   const Uses uses(g);
   std::vector<bool> gone(g.steps.size()), done(g.steps.size());
   for (std::size_t i = 0; i < g.steps.size(); ++i) {
@@ -101,12 +101,11 @@ void pack_weights(Graph& g) {
     const bool linear = s.name == "linear", product = s.name == "matmul", convolution = is_convolution(s);
     if (!(linear || product || convolution) || !g.is_constant(s.inputs[1]) || g.is_constant(s.inputs[0])) continue;
     if (!is_float(g, s.inputs[0]) || !is_float(g, s.inputs[1])) continue;
-    Tensor weight = g[s.inputs[1]].constant;
+    const Tensor weight = g[s.inputs[1]].constant;
     if (product && weight.dim() != 2) continue;
-    if (product) weight = t(weight);
     const int bias = product ? -1 : s.inputs[2];
     if (bias >= 0 && (!g.is_constant(bias) || !is_float(g, bias))) continue;
-    const std::int64_t features = convolution ? 0 : weight.shape()[0];
+    const std::int64_t features = convolution ? 0 : weight.shape()[product ? 1 : 0];
     Product p = convolution && s.integer("relu") ? Product{.last = i, .bias = bias, .activation = Activation::relu}
                                                  : follow(g, uses, i, gone, !convolution, features, bias);
     const Tensor shift = p.bias >= 0 ? g[p.bias].constant : Tensor();
@@ -121,14 +120,22 @@ void pack_weights(Graph& g) {
         c.input.push_back(g[s.inputs[0]].shape[a]);
         c.kernel.push_back(weight.shape()[a]);
       }
-      const kernels::PackedConvolution packed(weight, shift, c);
+      std::vector<std::int64_t> numbers{c.groups};
+      for (const Dims& each : {c.stride, c.before, c.dilation}) numbers.insert(numbers.end(), each.begin(), each.end());
+      const auto packed =
+          arranged
+              .of<kernels::PackedConvolution>("convolution", g, {s.inputs[1], p.bias}, numbers,
+                                              [&] { return kernels::PackedConvolution(weight, shift, c); })
+              .resized(c.input, c.output);
       packed.prepare(g[s.inputs[0]].shape[0]);
       step = merged(g, i, p, [packed, f](const Inputs& in, std::span<Tensor> out) {
         out[0] = packed(in[0], {f, in.size() > 1 ? &in[1] : nullptr});
       });
       step.packed = packed.bytes();
     } else {
-      const kernels::PackedLinear packed(weight, shift);
+      const auto packed = arranged.of<kernels::PackedLinear>("linear", g, {s.inputs[1], p.bias}, {product}, [&] {
+        return kernels::PackedLinear(product ? t(weight) : weight, shift);
+      });
       step = merged(g, i, p, [packed, f, shape](const Inputs& in, std::span<Tensor> out) {
         if (in.size() == 1) {
           out[0] = shaped(packed(in[0], {f, nullptr}), shape);
@@ -155,7 +162,7 @@ void pack_weights(Graph& g) {
 namespace {
 
 /// The weights of a recurrent layer arranged once; its steps follow from the shapes where all sequences are as long.
-void pack_recurrent(Graph& g, Step& s) {
+void pack_recurrent(Graph& g, Step& s, Arranged& arranged) {
   enum Place { x, weight_ih, weight_hh, bias_ih, bias_hh, first_h, first_c };
   const auto at = [&](int place) { return s.inputs[static_cast<std::size_t>(place)]; };
   if (!s.integer("equal_lengths") || !is_float(g, at(x)) || !is_float(g, at(first_h))) return;
@@ -168,8 +175,11 @@ void pack_recurrent(Graph& g, Step& s) {
                        .sizes = std::vector<std::int64_t>(static_cast<std::size_t>(rows / batch), batch),
                        .reverse = s.integer("reverse") != 0,
                        .batch_first = s.integer("batch_first") != 0};
-  const kernels::PackedRecurrent packed(steps.cell, constant(weight_ih), constant(weight_hh), constant(bias_ih),
+  const auto packed = arranged.of<kernels::PackedRecurrent>(
+      "recurrent", g, {at(weight_ih), at(weight_hh), at(bias_ih), at(bias_hh)}, {s.integer("cell")}, [&] {
+        return kernels::PackedRecurrent(steps.cell, constant(weight_ih), constant(weight_hh), constant(bias_ih),
                                         constant(bias_hh));
+      });
   if (const std::string& name = g[at(weight_ih)].name; !name.empty()) s.attributes.emplace_back("weight", name);
   s.parts = {s.name};
   s.packed = packed.bytes();
@@ -182,9 +192,9 @@ void pack_recurrent(Graph& g, Step& s) {
 
 }  // namespace
 
-void pack_recurrent(Graph& g) {
+void pack_recurrent(Graph& g, Arranged& arranged) {
   for (Step& s : g.steps)
-    if (s.name == "recurrent") pack_recurrent(g, s);
+    if (s.name == "recurrent") pack_recurrent(g, s, arranged);
 }
 
 }  // namespace weft::deploy

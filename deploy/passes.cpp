@@ -1,6 +1,8 @@
 #include <weft/deploy/passes.h>
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include <weft/autograd/ops/arithmetic.h>
 #include <weft/autograd/ops/elementary.h>
@@ -26,7 +28,7 @@ void drop_dead(Graph& g) {
 
 // ---- batch norm
 
-void fold_batch_norm(Graph& g) {
+void fold_batch_norm(Graph& g, Arranged& arranged) {
   const Uses uses(g);
   std::vector<bool> gone(g.steps.size());
   for (std::size_t i = 0; i < g.steps.size(); ++i) {
@@ -41,19 +43,24 @@ void fold_batch_norm(Graph& g) {
     if (norm.integer("training") || given(1) < 0 || given(2) < 0) continue;
     if (!std::all_of(norm.inputs.begin() + 1, norm.inputs.end(), [&](int v) { return g.is_constant(v); })) continue;
 
-    // norm(W x + b) = (scale W) x + (b - mean) scale + bias, in float64.
+    // norm(W x + b) = (scale W) x + (b - mean) scale + bias; scale in float64.
+    const int weight = convolution.inputs[1], bias = convolution.inputs[2];
     const auto constant = [&](int v, double otherwise) {
       return v < 0 ? full(g[given(1)].shape, otherwise, DType::float64) : to(g[v].constant, DType::float64);
     };
-    const Tensor scale = constant(given(3), 1) * rsqrt(constant(given(2), 1) + norm.real("eps"));
-    const Tensor weight = g[convolution.inputs[1]].constant;
-    Shape wide = Shape::filled(weight.dim(), 1);
-    wide[0] = scale.numel();
-    const Tensor folded = to(weight, DType::float64) * reshape(scale, wide);
-    const Tensor shift = (constant(convolution.inputs[2], 0) - constant(given(1), 0)) * scale + constant(given(4), 0);
-    const std::string name = g[convolution.inputs[1]].name;
-    convolution.inputs[1] = g.add_constant(to(folded, weight.dtype()), name);
-    convolution.inputs[2] = g.add_constant(to(shift, weight.dtype()));
+    std::vector<int> from(norm.inputs.begin() + 1, norm.inputs.end());
+    from.insert(from.end(), {weight, bias});
+    const bool lasting = std::all_of(from.begin(), from.end(), [&](int v) { return v < 0 || g[v].lasting; });
+    const auto folded = arranged.of<std::pair<Tensor, Tensor>>("batch_norm", g, from, {}, [&] {
+      const Tensor scale = constant(given(3), 1) * rsqrt(constant(given(2), 1) + norm.real("eps"));
+      Shape wide = Shape::filled(g[weight].shape.size(), 1);
+      wide[0] = scale.numel();
+      const Tensor shift = (constant(bias, 0) - constant(given(1), 0)) * scale + constant(given(4), 0);
+      const DType type = g[weight].dtype;
+      return std::pair(g[weight].constant * to(reshape(scale, wide), type), to(shift, type));
+    });
+    convolution.inputs[1] = g.add_constant(folded.first, g[weight].name, lasting);
+    convolution.inputs[2] = g.add_constant(folded.second, {}, lasting);
     convolution.outputs = norm.outputs;
     convolution.parts = {convolution.name, norm.name};
     gone[*next] = true;

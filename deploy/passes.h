@@ -1,4 +1,5 @@
 #pragma once
+#include <weft/deploy/arranged.h>
 #include <weft/deploy/graph.h>
 
 /// Rewritings of a graph. Each keeps what it computes, up to rounding.
@@ -7,12 +8,12 @@ namespace weft::deploy {
 /// Drops steps whose results nobody uses.
 void drop_dead(Graph& graph);
 /// Batch norm with fixed statistics behind a convolution becomes part of its weights.
-void fold_batch_norm(Graph& graph);
+void fold_batch_norm(Graph& graph, Arranged& arranged);
 /// linear, matmul and convolution with constant weights: weights arranged once; a bias, a sum with another tensor and
 /// an activation that follow are computed where the result is written.
-void pack_weights(Graph& graph);
+void pack_weights(Graph& graph, Arranged& arranged);
 /// Recurrent layers over sequences of one length: weights arranged once.
-void pack_recurrent(Graph& graph);
+void pack_recurrent(Graph& graph, Arranged& arranged);
 /// Elementwise operations that follow each other become one that runs tile by tile in cache.
 void fuse_elementwise(Graph& graph);
 

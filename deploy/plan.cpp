@@ -9,10 +9,9 @@
 namespace weft::deploy {
 
 struct Plan::Frame {
-  explicit Frame(const Graph& graph, const MemoryPlan& plan) : values(graph.values.size()), block(plan) {}
+  explicit Frame(const Graph& graph) : values(graph.values.size()) {}
   std::vector<Tensor> values;
   std::vector<Inputs::Reference> references;
-  MemoryBlock block;
 };
 
 Plan::Plan(Graph graph, const std::vector<Tensor>& inputs) : graph_(std::move(graph)) {
@@ -33,10 +32,12 @@ Plan::Plan(Graph graph, const std::vector<Tensor>& inputs) : graph_(std::move(gr
       versions_.emplace_back(v.constant.body().storage, v.constant.body().storage->version);
 
   // The first run makes what later ones keep (arranged weights, primitives); the second shows what each allocates.
-  Frame frame(graph_, memory_);
+  Frame frame(graph_);
   execute(inputs, frame);
+  std::fill(frame.values.begin(), frame.values.end(), Tensor());
   MemoryWatch watch;
   const std::vector<Tensor> results = execute(inputs, frame);
+  std::fill(frame.values.begin(), frame.values.end(), Tensor());
   memory_ = watch.plan();
 }
 
@@ -65,7 +66,6 @@ std::vector<Tensor> Plan::execute(const std::vector<Tensor>& inputs, Frame& fram
     // A constant is handed out as a copy: it may be written to.
     results.push_back(value.constant.defined() ? kernels::copy(value.constant) : values[static_cast<std::size_t>(v)]);
   }
-  for (Tensor& v : values) v = Tensor();
   return results;
 }
 
@@ -78,7 +78,7 @@ std::unique_ptr<Plan::Frame> Plan::take() const {
       return frame;
     }
   }
-  return std::make_unique<Frame>(graph_, memory_);
+  return std::make_unique<Frame>(graph_);
 }
 
 void Plan::give(std::unique_ptr<Frame> frame) const {
@@ -86,26 +86,25 @@ void Plan::give(std::unique_ptr<Frame> frame) const {
   frames_.push_back(std::move(frame));
 }
 
-std::vector<Tensor> Plan::run(const std::vector<Tensor>& inputs) const {
+std::vector<Tensor> Plan::run(const std::vector<Tensor>& inputs, MemoryPool& memory) const {
   for (const auto& [storage, version] : versions_)
     if (storage->version != version)
       throw Error("run: a parameter of the compiled model has changed since\n  help: compile the model again");
-  // Comes back when the run ends, also by an exception.
+  // Both come back when the run ends, also by an exception.
   struct Borrowed {
     const Plan& plan;
+    MemoryPool& memory;
     std::unique_ptr<Frame> frame;
+    std::unique_ptr<MemoryBlock> block;
     ~Borrowed() {
-      if (frame) plan.give(std::move(frame));
+      for (Tensor& v : frame->values) v = Tensor();
+      plan.give(std::move(frame));
+      memory.give(std::move(block));
     }
-  } borrowed{*this, take()};
+  } borrowed{*this, memory, take(), memory.take(memory_.bytes)};
   const NoGrad off;
-  const MemoryUse use(memory_, borrowed.frame->block);
-  try {
-    return execute(inputs, *borrowed.frame);
-  } catch (...) {
-    for (Tensor& v : borrowed.frame->values) v = Tensor();
-    throw;
-  }
+  const MemoryUse use(memory_, *borrowed.block);
+  return execute(inputs, *borrowed.frame);
 }
 
 }  // namespace weft::deploy

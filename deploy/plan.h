@@ -16,7 +16,7 @@ class Plan {
   Plan(Graph graph, const std::vector<Tensor>& inputs);
   ~Plan();
   /// Throws Error when a parameter changed since. From several threads at once.
-  std::vector<Tensor> run(const std::vector<Tensor>& inputs) const;
+  std::vector<Tensor> run(const std::vector<Tensor>& inputs, MemoryPool& memory) const;
   const Graph& graph() const noexcept { return graph_; }
   const MemoryPlan& memory() const noexcept { return memory_; }
 

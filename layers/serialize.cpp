@@ -129,11 +129,19 @@ class Reader {
     if (to < from || to - from != bytes || to > size_ - begin_)
       damaged(text("\"", name, "\" ", shape, " ", type, " needs ", bytes, " bytes, the file gives it bytes ", from,
                    " to ", to, " of ", size_ - begin_));
-    std::vector<char> raw(bytes);
-    in_.seekg(static_cast<std::streamoff>(begin_ + from));
-    in_.read(raw.data(), static_cast<std::streamsize>(bytes));
-    if (!in_) damaged(text("\"", name, "\" cannot be read"));
     Tensor x = empty(shape, stored->dtype);
+    in_.seekg(static_cast<std::streamoff>(begin_ + from));
+    const auto fill = [&](void* to_here) {
+      in_.read(static_cast<char*>(to_here), static_cast<std::streamsize>(bytes));
+      if (!in_) damaged(text("\"", name, "\" cannot be read"));
+    };
+    const bool converted = type == "F16" || type == "I16" || type == "U16" || type == "U32" || type == "BOOL";
+    if (!converted) {
+      if (bytes > 0) fill(x.body().data);
+      return x;
+    }
+    std::vector<char> raw(bytes);
+    fill(raw.data());
     if (type == "F16")
       convert<std::uint16_t, float>(raw, x, from_half);
     else if (type == "I16")
@@ -142,10 +150,8 @@ class Reader {
       convert<std::uint16_t, std::int32_t>(raw, x, [](std::uint16_t v) { return std::int32_t{v}; });
     else if (type == "U32")
       convert<std::uint32_t, std::int64_t>(raw, x, [](std::uint32_t v) { return std::int64_t{v}; });
-    else if (type == "BOOL")
+    else
       convert<std::uint8_t, bool>(raw, x, [](std::uint8_t v) { return v != 0; });  // any other byte would not be a bool
-    else if (bytes > 0)
-      std::memcpy(x.body().data, raw.data(), bytes);
     return x;
   }
 

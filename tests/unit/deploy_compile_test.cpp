@@ -276,7 +276,7 @@ TEST_CASE("several threads use one program, each with its own memory") {
 TEST_CASE("memory stays flat over many shapes, and only so many are remembered") {
   manual_seed(6);
   Perceptron net;
-  const Program program = compile(net, single({1, 20}, 1), {.check = false, .plans = 8});
+  const Program program = compile(net, single({1, 20}, 1), {.plans = 8});
   const auto all = [&] {
     for (std::int64_t rows = 1; rows <= 50; ++rows) program(single({rows, 20}, 1));
   };
@@ -285,6 +285,17 @@ TEST_CASE("memory stays flat over many shapes, and only so many are remembered")
   const std::size_t before = memory_statistics().live;
   for (int k = 0; k < 4; ++k) all();
   CHECK(memory_statistics().live <= before + 4096);
+}
+
+TEST_CASE("plans for many shapes share the arranged weights and the memory of runs") {
+  manual_seed(7);
+  Linear net(512, 512);
+  const Program program = compile(net, single({1, 512}, 1));
+  program(single({40, 512}, 2));  // the largest
+  const std::size_t before = memory_statistics().live;
+  for (std::int64_t rows = 2; rows < 40; ++rows) program(single({rows, 512}, 3));
+  CHECK(program.plans() == 40);
+  CHECK(memory_statistics().live < before + 512 * 512);  // a quarter of the weights
 }
 
 TEST_CASE("tensors of a run share one block") {
