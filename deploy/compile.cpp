@@ -88,7 +88,6 @@ struct Program::State {
     Graph graph = capture(model, inputs, names);
     drop_dead(graph);
     if (options.optimize) {
-      fold_batch_norm(graph, arranged);
       pack_weights(graph, arranged);
       pack_recurrent(graph, arranged);
       fuse_elementwise(graph);

@@ -25,7 +25,7 @@ namespace weft::deploy {
 struct CompileOptions {
   bool optimize = true;     ///< false: the calls are replayed as they are
   bool check = true;        ///< runs the program beside the model once for each new shape of its inputs
-  double tolerance = 1e-4;  ///< of that check: of the largest number of each output
+  double tolerance = 1e-5;  ///< of that check: of the largest number of each output
   bool or_eager = false;    ///< what cannot be captured runs eagerly, instead of ConfigError
   int plans = 64;           ///< input shapes that are remembered; the one not used for longest is forgotten first
 };

@@ -1,13 +1,18 @@
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <optional>
 #include <string_view>
+#include <utility>
 
+#include <weft/autograd/ops/arithmetic.h>
+#include <weft/autograd/ops/elementary.h>
 #include <weft/autograd/ops/product.h>
 #include <weft/autograd/ops/shape.h>
 #include <weft/deploy/passes.h>
 #include <weft/deploy/uses.h>
 #include <weft/tensor/convolution.h>
+#include <weft/tensor/create.h>
 #include <weft/tensor/packed.h>
 #include <weft/tensor/recurrent.h>
 
@@ -31,6 +36,7 @@ std::optional<Activation> activation(std::string_view name) {
 /// A product with constant weights and what follows it.
 struct Product {
   std::size_t last;   ///< the step whose result is the whole's
+  int norm = -1;      ///< a step: batch norm with fixed statistics
   int bias = -1;      ///< a constant
   int residual = -1;  ///< any value, of the result's shape
   std::optional<Activation> activation{};
@@ -43,6 +49,27 @@ bool is_bias(const Graph& g, int value, std::int64_t features) {
   return g.is_constant(value) && is_float(g, value) && g[value].shape == Shape{features};
 }
 
+/// Whether a step is a batch norm that only scales and shifts the channels of `y`.
+bool is_fixed_norm(const Graph& g, const Step& s, int y) {
+  if (s.name != "batch_norm" || s.inputs[0] != y || s.integer("training") || s.inputs[1] < 0 || s.inputs[2] < 0)
+    return false;
+  return std::all_of(s.inputs.begin() + 1, s.inputs.end(), [&](int v) { return g.is_constant(v); });
+}
+
+/// The weight and shift of a product with a fixed batch norm behind it: norm(W x + b) = (scale W) x + (b - mean) scale
+/// + bias, scale in float64.
+std::pair<Tensor, Tensor> folded(const Graph& g, const Tensor& weight, const Tensor& bias, const Step& norm) {
+  const auto constant = [&](std::size_t place, double otherwise) {
+    const int v = norm.inputs[place];
+    return v < 0 ? full({weight.shape()[0]}, otherwise, DType::float64) : to(g[v].constant, DType::float64);
+  };
+  const Tensor scale = constant(3, 1) * rsqrt(constant(2, 1) + norm.real("eps"));
+  Shape wide = Shape::filled(weight.dim(), 1);
+  wide[0] = scale.numel();
+  const Tensor from = bias.defined() ? to(bias, DType::float64) - constant(1, 0) : -constant(1, 0);
+  return {weight * to(reshape(scale, wide), weight.dtype()), to(from * scale + constant(4, 0), weight.dtype())};
+}
+
 /// Follows the only use of the result of step `i` as long as it fits.
 Product follow(const Graph& g, const Uses& uses, std::size_t i, const std::vector<bool>& gone, bool may_reshape,
                std::int64_t features, int bias) {
@@ -51,12 +78,15 @@ Product follow(const Graph& g, const Uses& uses, std::size_t i, const std::vecto
   while (const auto next = uses.only(y)) {
     const Step& s = g.steps[*next];
     if (gone[*next]) break;
-    if (s.name == "reshape" && may_reshape && !p.reshaped && g[s.outputs[0]].shape.size() > 0 &&
-        g[s.outputs[0]].shape.back() == features) {
+    const bool first = p.residual < 0 && !p.activation;
+    if (p.norm < 0 && first && !p.reshaped && g[y].shape.size() > 1 && is_fixed_norm(g, s, y)) {
+      p.norm = static_cast<int>(*next);
+    } else if (s.name == "reshape" && may_reshape && !p.reshaped && g[s.outputs[0]].shape.size() > 0 &&
+               g[s.outputs[0]].shape.back() == features) {
       p.reshaped = true;
     } else if (s.name == "add" && s.inputs.size() == 2 && !p.activation) {
       const int other = s.inputs[0] == y ? s.inputs[1] : s.inputs[0];
-      if (p.bias < 0 && p.residual < 0 && features > 0 && is_bias(g, other, features) &&
+      if (p.bias < 0 && p.norm < 0 && p.residual < 0 && features > 0 && is_bias(g, other, features) &&
           g[s.outputs[0]].shape == g[y].shape)
         p.bias = other;
       else if (p.residual < 0 && other != y && is_float(g, other) && g[other].shape == g[y].shape)
@@ -108,7 +138,18 @@ void pack_weights(Graph& g, Arranged& arranged) {
     const std::int64_t features = convolution ? 0 : weight.shape()[product ? 1 : 0];
     Product p = convolution && s.integer("relu") ? Product{.last = i, .bias = bias, .activation = Activation::relu}
                                                  : follow(g, uses, i, gone, !convolution, features, bias);
-    const Tensor shift = p.bias >= 0 ? g[p.bias].constant : Tensor();
+    // What the arranged weights are made of, and how.
+    std::vector<int> from{s.inputs[1], p.bias};
+    std::vector<std::int64_t> numbers{product};
+    if (p.norm >= 0) {
+      const Step& norm = g.steps[static_cast<std::size_t>(p.norm)];
+      from.insert(from.end(), norm.inputs.begin() + 1, norm.inputs.end());
+      numbers.push_back(std::bit_cast<std::int64_t>(norm.real("eps")));
+    }
+    const auto weights = [&]() -> std::pair<Tensor, Tensor> {
+      const std::pair plain(product ? t(weight) : weight, p.bias >= 0 ? g[p.bias].constant : Tensor());
+      return p.norm < 0 ? plain : folded(g, plain.first, plain.second, g.steps[static_cast<std::size_t>(p.norm)]);
+    };
     const Shape shape = g[g.steps[p.last].outputs[0]].shape;
     const Activation f = p.activation.value_or(Activation::none);
     Step step;
@@ -120,21 +161,24 @@ void pack_weights(Graph& g, Arranged& arranged) {
         c.input.push_back(g[s.inputs[0]].shape[a]);
         c.kernel.push_back(weight.shape()[a]);
       }
-      std::vector<std::int64_t> numbers{c.groups};
+      numbers.push_back(c.groups);
       for (const Dims& each : {c.stride, c.before, c.dilation}) numbers.insert(numbers.end(), each.begin(), each.end());
-      const auto packed =
-          arranged
-              .of<kernels::PackedConvolution>("convolution", g, {s.inputs[1], p.bias}, numbers,
-                                              [&] { return kernels::PackedConvolution(weight, shift, c); })
-              .resized(c.input, c.output);
+      const auto packed = arranged
+                              .of<kernels::PackedConvolution>("convolution", g, from, numbers,
+                                                              [&] {
+                                                                const auto [filter, shift] = weights();
+                                                                return kernels::PackedConvolution(filter, shift, c);
+                                                              })
+                              .resized(c.input, c.output);
       packed.prepare(g[s.inputs[0]].shape[0]);
       step = merged(g, i, p, [packed, f](const Inputs& in, std::span<Tensor> out) {
         out[0] = packed(in[0], {f, in.size() > 1 ? &in[1] : nullptr});
       });
       step.packed = packed.bytes();
     } else {
-      const auto packed = arranged.of<kernels::PackedLinear>("linear", g, {s.inputs[1], p.bias}, {product}, [&] {
-        return kernels::PackedLinear(product ? t(weight) : weight, shift);
+      const auto packed = arranged.of<kernels::PackedLinear>("linear", g, from, numbers, [&] {
+        const auto [matrix, shift] = weights();
+        return kernels::PackedLinear(matrix, shift);
       });
       step = merged(g, i, p, [packed, f, shape](const Inputs& in, std::span<Tensor> out) {
         if (in.size() == 1) {

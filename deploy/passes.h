@@ -7,10 +7,8 @@ namespace weft::deploy {
 
 /// Drops steps whose results nobody uses.
 void drop_dead(Graph& graph);
-/// Batch norm with fixed statistics behind a convolution becomes part of its weights.
-void fold_batch_norm(Graph& graph, Arranged& arranged);
-/// linear, matmul and convolution with constant weights: weights arranged once; a bias, a sum with another tensor and
-/// an activation that follow are computed where the result is written.
+/// linear, matmul and convolution with constant weights: weights arranged once, together with those of a batch norm
+/// behind; a bias, a sum with another tensor and an activation that follow are computed where the result is written.
 void pack_weights(Graph& graph, Arranged& arranged);
 /// Recurrent layers over sequences of one length: weights arranged once.
 void pack_recurrent(Graph& graph, Arranged& arranged);

@@ -60,6 +60,13 @@ struct SmallNet {
   void fields(auto&& f) { f("first", first, "norm", norm, "second", second, "last_norm", last_norm, "head", head); }
 };
 
+struct NormedLinear {
+  Linear in{6, 9};
+  BatchNorm norm{9};
+  Tensor operator()(const Tensor& x) const { return tanh(norm(in(x))); }
+  void fields(auto&& f) { f("in", in, "norm", norm); }
+};
+
 struct Signals {
   LSTM lstm{{.input_size = 6, .hidden_size = 12, .num_layers = 2, .batch_first = true, .bidirectional = true}};
   Linear out{24, 3};
@@ -114,6 +121,17 @@ TEST_CASE("a compiled convolutional network: batch norm is folded, sums and acti
   const Program plain = compile(net, x, {.optimize = false});
   CHECK(plain.steps() > program.steps());
   CHECK(same(plain, net, x));
+}
+
+TEST_CASE("batch norm behind a linear layer is folded too") {
+  manual_seed(8);
+  NormedLinear net;
+  const Tensor x = single({12, 6}, 1);
+  move_statistics(net, x);
+  const Program program = compile(net, x);
+  CHECK(program.steps() == 1);
+  CHECK(program.summary().find("linear + batch_norm + tanh") != std::string::npos);
+  CHECK(same(program, net, single({5, 6}, 2)));
 }
 
 TEST_CASE("compiled recurrent, attention and residual networks") {
