@@ -51,7 +51,7 @@ namespace {
 
 /// Winograd's method converts the images on the way in and out; measured on shapes of ResNet-18 with 1 to 32 images.
 bool winograd_pays(const PackedFilter& filter, const PackedWindow& w) {
-  constexpr Int fewest_tiles = 16;
+  static const Int fewest_tiles = getenv("FT") ? atoi(getenv("FT")) : 16;
   return winograd_tiles(w.batch, filter.channels, filter.results, *w.shape) >= fewest_tiles;
 }
 

@@ -14,7 +14,7 @@ constexpr auto f32 = dnnl::memory::data_type::f32;
 /// The sizes as the library wants them: dilation counts the gaps, and there is a padding on either side.
 struct Sizes {
   dnnl::memory::dims x, weight, y, bias, stride, dilation, before, after;
-  /// Not where windows reach no further than somewhere within the input: the library has no way to say so.
+  /// Not where windows end a step or more before the input does: the library has no way to say so.
   bool possible() const {
     const auto natural = [](const dnnl::memory::dims& d) {
       return std::all_of(d.begin(), d.end(), [](Int v) { return v >= 0; });
@@ -35,8 +35,10 @@ inline Sizes sizes(Int batch, Int channels, Int results, const Convolution& c) {
     s.stride.push_back(c.stride[a]);
     s.dilation.push_back(c.dilation[a] - 1);
     s.before.push_back(c.before[a]);
-    s.after.push_back((c.output[a] - 1) * c.stride[a] + (c.kernel[a] - 1) * c.dilation[a] + 1 - c.input[a] -
-                      c.before[a]);
+    const Int after =
+        (c.output[a] - 1) * c.stride[a] + (c.kernel[a] - 1) * c.dilation[a] + 1 - c.input[a] - c.before[a];
+    // What is left over because another step would not fit follows from the sizes.
+    s.after.push_back(after < 0 && after > -c.stride[a] ? 0 : after);
   }
   return s;
 }
