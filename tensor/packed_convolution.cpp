@@ -16,7 +16,7 @@ struct Filter {
   std::uint32_t version;  ///< of the weight's storage
   Int groups;
 #ifdef WEFT_ONEDNN
-  std::shared_ptr<onednn::PackedFilter> library;
+  std::shared_ptr<onednn::PackedFilter> packed;
 #endif
 
   const float* bias_numbers() const { return bias.defined() ? bias.data<float>() : nullptr; }
@@ -67,7 +67,7 @@ PackedConvolution::PackedConvolution(const Tensor& weight, const Tensor& bias, c
   filter->groups = shape.groups;
   if (bias.defined()) filter->bias = copy(bias);
 #ifdef WEFT_ONEDNN
-  filter->library = onednn::make_filter(filter->weight, shape.groups);
+  filter->packed = onednn::make_filter(filter->weight, shape.groups);
 #endif
   auto state = std::make_shared<State>(State{std::move(filter), shape});
   state->shape.relu = false;
@@ -104,7 +104,7 @@ Tensor PackedConvolution::operator()(const Tensor& x, const Epilogue& epilogue) 
     const Tensor in = channels_last(x);
     Tensor y = empty_channels_last(shape, DType::float32);
     const Tensor residual = checked_residual("packed_convolution", epilogue, y);
-    if (onednn::convolve(*s.filter->library,
+    if (onednn::convolve(*s.filter->packed,
                          {shape[0], &c, y.mutable_data<float>(), in.data<float>(), s.filter->bias_numbers(),
                           residual.defined() ? residual.data<float>() : nullptr, epilogue.activation}))
       return y;
@@ -121,7 +121,7 @@ void PackedConvolution::prepare([[maybe_unused]] Int batch) const {
 #ifdef WEFT_ONEDNN
   const State& s = *state_;
   if (uses_onednn() && batch > 0)
-    onednn::prepare(*s.filter->library,
+    onednn::prepare(*s.filter->packed,
                     {batch, &s.shape, nullptr, nullptr, s.filter->bias_numbers(), nullptr, Activation::none});
 #endif
 }
@@ -130,7 +130,7 @@ std::size_t PackedConvolution::bytes() const noexcept {
   const Filter& f = *state_->filter;
   std::size_t n = f.bias.defined() ? static_cast<std::size_t>(f.bias.numel()) * sizeof(float) : 0;
 #ifdef WEFT_ONEDNN
-  n += onednn::bytes_of(*f.library);
+  n += onednn::bytes_of(*f.packed);
 #endif
   return n;
 }
@@ -140,8 +140,8 @@ std::string PackedConvolution::implementation([[maybe_unused]] Int batch,
 #ifdef WEFT_ONEDNN
   const State& s = *state_;
   const float any = 0;
-  return onednn::implementation(*s.filter->library, {batch, &s.shape, nullptr, nullptr, s.filter->bias_numbers(),
-                                                     epilogue.residual ? &any : nullptr, epilogue.activation});
+  return onednn::implementation(*s.filter->packed, {batch, &s.shape, nullptr, nullptr, s.filter->bias_numbers(),
+                                                    epilogue.residual ? &any : nullptr, epilogue.activation});
 #else
   return "";
 #endif

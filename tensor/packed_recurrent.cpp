@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <weft/tensor/packed_shared.h>
 
 namespace weft::kernels {
@@ -7,6 +9,56 @@ struct PackedRecurrent::State {
   PackedLinear input;
   HiddenWeight hidden;
 };
+
+namespace {
+
+/// Sequences do not need each other: each thread takes some of them from end to end, a few steps at a time, so that
+/// what the input gives to the gates is used while it is in the cache. All sequences are equally long.
+std::vector<Tensor> by_sequences(const PackedRecurrent::State& s, const Tensor& given, const Tensor& first_h,
+                                 const Tensor& first_c, const Steps& steps) {
+  const Int batch = first_h.shape()[0], length = static_cast<Int>(steps.sizes.size()), units = s.hidden.hidden,
+            width = s.input.inputs(), gates = s.hidden.gates;
+  const bool lstm = s.cell == Cell::lstm;
+  const Tensor x = contiguous(given);
+  Tensor y = empty({batch * length, units}), h = copy(first_h), c = lstm ? copy(first_c) : Tensor();
+  const float* const from = x.data<float>();
+  float *const to = y.mutable_data<float>(), *const last = h.mutable_data<float>(),
+               *const cells = lstm ? c.mutable_data<float>() : nullptr;
+  const auto copy_row = [](float* a, const float* b, Int n) {
+    std::memcpy(a, b, static_cast<std::size_t>(n) * sizeof(float));
+  };
+  parallel_for(batch, 1, [&](Int begin, Int end) {
+    constexpr Int rows_at_a_time = 128;
+    const Int rows = end - begin, some = std::clamp<Int>(rows_at_a_time / rows, 1, length);
+    Tensor part = empty({some * rows, width}), states = empty({(some + 1) * rows, units});
+    float *const in = part.mutable_data<float>(), *const out = states.mutable_data<float>();
+    copy_row(out, last + begin * units, rows * units);
+    for (Int first = 0; first < length; first += some) {
+      const Int count = std::min(some, length - first);
+      const auto row = [&](Int step, Int sequence) {
+        const Int t = steps.reverse ? length - 1 - first - step : first + step;
+        return steps.batch_first ? (begin + sequence) * length + t : t * batch + begin + sequence;
+      };
+      for (Int i = 0; i < count; ++i)
+        for (Int b = 0; b < rows; ++b) copy_row(in + (i * rows + b) * width, from + row(i, b) * width, width);
+      Tensor share = s.input(view_as(part, {count * rows, width}, {width, 1}));
+      float* const sums = share.mutable_data<float>();
+      for (Int i = 0; i < count; ++i)
+        s.hidden.table->recurrent_step[0]({s.cell, units, 0, units, rows, 1, 1, bytes(s.hidden.numbers),
+                                           out + i * rows * units, sums + i * rows * gates * units, nullptr,
+                                           out + (i + 1) * rows * units, lstm ? cells + begin * units : nullptr,
+                                           false});
+      for (Int i = 0; i < count; ++i)
+        for (Int b = 0; b < rows; ++b) copy_row(to + row(i, b) * units, out + ((i + 1) * rows + b) * units, units);
+      copy_row(out, out + count * rows * units, rows * units);
+    }
+    copy_row(last + begin * units, out, rows * units);
+  });
+  if (lstm) return {y, h, c};
+  return {y, h};
+}
+
+}  // namespace
 
 PackedRecurrent::PackedRecurrent(Cell cell, const Tensor& weight_ih, const Tensor& weight_hh, const Tensor& bias_ih,
                                  const Tensor& bias_hh) {
@@ -52,6 +104,12 @@ std::vector<Tensor> PackedRecurrent::operator()(const Tensor& x, const Tensor& h
   }
   if (rows != x.shape()[0])
     throw ShapeError(text("packed_recurrent: the steps add up to ", rows, " rows, x is ", x.shape()));
+  // As many sequences as keep all threads busy, and weights that stay in each core's own cache.
+  constexpr Int fewest = 4, cached = Int{1} << 19;
+  const bool even = !steps.sizes.empty() && steps.sizes.back() == h.shape()[0];
+  if (even && h.shape()[0] >= fewest * num_threads() && s.hidden.numbers.numel() <= cached && x.numel() > 0 &&
+      s.hidden.hidden > 0 && !is_deterministic())
+    return by_sequences(s, x, h, c, steps);
   return recurrent(s.input(x), s.hidden, h, c, steps, nullptr);
 }
 

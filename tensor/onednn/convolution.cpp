@@ -8,24 +8,6 @@
 namespace weft::kernels::onednn {
 namespace {
 
-/// An array as weft holds it and as a primitive wants it, and the way between them.
-struct Operand {
-  Desc plain, wanted;
-  dnnl::reorder convert;
-  Desc scratch;
-  bool converts = false;
-
-  void prepare(const Desc& chosen, bool result, const dnnl::primitive_attr& attributes) {
-    wanted = chosen;
-    converts = wanted != plain;
-    if (!converts) return;
-    const dnnl::reorder::primitive_desc way(engine(), result ? wanted : plain, engine(), result ? plain : wanted,
-                                            attributes);
-    scratch = way.scratchpad_desc();
-    convert = dnnl::reorder(way);
-  }
-};
-
 /// A primitive ready to run on `images` of the batch at a time.
 struct Ready {
   dnnl::primitive primitive;
@@ -36,61 +18,9 @@ struct Ready {
   bool usable = false;
 };
 
-/// One operand of a call: weft's memory, and the primitive's own where that is another.
-class Bound {
- public:
-  Bound(const Operand& operand, const void* data)
-      : operand_(operand),
-        own_(operand.converts ? operand.wanted.get_size() : 0),
-        plain_(memory_at(operand.plain, data)),
-        used_(operand.converts ? memory_at(operand.wanted, own_.data) : plain_) {}
-  void move_to(const void* data) {
-    plain_.set_data_handle(const_cast<void*>(data));
-    if (!operand_.converts) used_.set_data_handle(const_cast<void*>(data));
-  }
-  const dnnl::memory& memory() const { return used_; }
-  void read() const {
-    if (operand_.converts) convert(plain_, used_);
-  }
-  void write() const {
-    if (operand_.converts) convert(used_, plain_);
-  }
-
- private:
-  void convert(const dnnl::memory& from, const dnnl::memory& to) const {
-    const Scratch scratch(operand_.scratch.get_size());
-    std::unordered_map<int, dnnl::memory> arguments{{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
-    if (scratch.data) arguments[DNNL_ARG_SCRATCHPAD] = memory_at(operand_.scratch, scratch.data);
-    static_cast<const dnnl::primitive&>(operand_.convert).execute(stream(), arguments);
-  }
-  const Operand& operand_;
-  const Scratch own_;
-  dnnl::memory plain_, used_;
-};
-
-/// Whether Winograd's method is faster. It exists for AVX-512 and wants channels in blocks of 16, so it pays for two
-/// conversions of images and one of the weight; measured on shapes of ResNet-18 with 1 to 64 images.
-bool winograd_pays(const Window& w) {
-  const Convolution& c = *w.shape;
-  if (c.input.size() != 2 || c.groups != 1 || std::min(w.channels, w.results) < 32) return false;
-  Int tiles = w.batch;  // of 4 x 4 outputs
-  for (int a = 0; a < 2; ++a) {
-    if (c.kernel[a] != 3 || c.stride[a] != 1 || c.dilation[a] != 1) return false;
-    tiles *= (c.output[a] + 3) / 4;
-  }
-  return tiles >= 64;
-}
-
-/// How many images Winograd's method takes at a time: what is converted should stay in the cache. The weight's gradient
-/// is computed of all at once, or the parts would have to be added up.
-Int winograd_images(const Window& w) {
-  constexpr Int most = Int{8} << 20;
-  const Int image = 4 * (w.channels * w.shape->input.product() + w.results * w.shape->output.product());
-  Int images = w.batch;
-  if (w.pass != ConvolutionPass::weight_grad)
-    while (images % 2 == 0 && images * image > most) images /= 2;
-  return images;
-}
+/// Winograd's method pays for two conversions of images and one of the weight; measured on shapes of ResNet-18 with 1
+/// to 64 images.
+constexpr Int fewest_tiles = 64;
 
 /// Throws dnnl::error where the library has no such primitive.
 std::shared_ptr<const Ready> make(const Window& w, bool winograd) {
@@ -98,7 +28,9 @@ std::shared_ptr<const Ready> make(const Window& w, bool winograd) {
   Sizes s = sizes(w.batch, w.channels, w.results, *w.shape);
   const int axes = w.shape->input.size();
   if (!s.possible()) return r;
-  r->images = s.x[0] = s.y[0] = winograd ? winograd_images(w) : w.batch;
+  r->images = s.x[0] = s.y[0] =
+      winograd ? winograd_images(w.batch, w.channels, w.results, *w.shape, w.pass == ConvolutionPass::weight_grad)
+               : w.batch;
   const Tag last = channels_last_tag(axes);
   r->x.plain = Desc(s.x, f32, last);
   r->y.plain = Desc(s.y, f32, last);
@@ -157,7 +89,7 @@ std::shared_ptr<const Ready> make(const Window& w, bool winograd) {
 
 std::shared_ptr<const Ready> make(const Window& w) {
   for (const bool winograd : {true, false}) {
-    if (winograd && !winograd_pays(w)) continue;
+    if (winograd && winograd_tiles(w.batch, w.channels, w.results, *w.shape) < fewest_tiles) continue;
     try {
       return make(w, winograd);
     } catch (const dnnl::error&) {

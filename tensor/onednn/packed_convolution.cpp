@@ -4,13 +4,18 @@
 #include <weft/tensor/onednn/packed.h>
 #include <weft/tensor/onednn/post.h>
 #include <weft/tensor/onednn/window.h>
+#include <weft/tensor/packed_shared.h>
 
 namespace weft::kernels::onednn {
 namespace {
 
+/// A primitive ready to run on `images` of the batch at a time.
 struct Ready {
   dnnl::convolution_forward primitive;
-  Desc x, weight, y, bias, scratch;
+  Operand x, y;
+  Desc weight, bias, scratch;
+  Int images = 0;
+  bool finishes = false;  ///< whether residual and activation are part of it
   const char* name = "";
   bool usable = false;
 };
@@ -44,37 +49,59 @@ struct PackedFilter {
 
 namespace {
 
-std::shared_ptr<const Ready> make(const PackedFilter& filter, const PackedWindow& w) {
+/// Winograd's method converts the images on the way in and out; measured on shapes of ResNet-18 with 1 to 32 images.
+bool winograd_pays(const PackedFilter& filter, const PackedWindow& w) {
+  static const Int fewest_tiles = getenv("FT") ? atoi(getenv("FT")) : 16;
+  return winograd_tiles(w.batch, filter.channels, filter.results, *w.shape) >= fewest_tiles;
+}
+
+/// Throws dnnl::error where the library has no such primitive.
+std::shared_ptr<const Ready> make(const PackedFilter& filter, const PackedWindow& w, bool winograd) {
   auto r = std::make_shared<Ready>();
   const Convolution& c = *w.shape;
-  const Sizes s = sizes(w.batch, filter.channels, filter.results, c);
+  Sizes s = sizes(w.batch, filter.channels, filter.results, c);
   if (!s.possible()) return r;
-  try {
-    const Tag last = channels_last_tag(c.input.size());
-    r->x = Desc(s.x, f32, last);
-    r->y = Desc(s.y, f32, last);
-    if (w.bias) r->bias = Desc(s.bias, f32, Tag::a);
-    const Desc any(s.weight, f32, Tag::any);
-    dnnl::primitive_attr attributes;
-    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    attributes.set_post_ops(post_operations(w.residual ? &r->y : nullptr, w.activation));
-    using Forward = dnnl::convolution_forward;
-    constexpr auto inference = dnnl::prop_kind::forward_inference;
-    constexpr auto way = dnnl::algorithm::convolution_direct;
-    const Forward::desc description =
-        w.bias ? Forward::desc(inference, way, r->x, any, r->bias, r->y, s.stride, s.dilation, s.before, s.after)
-               : Forward::desc(inference, way, r->x, any, r->y, s.stride, s.dilation, s.before, s.after);
-    const Forward::primitive_desc chosen(description, attributes, engine());
-    r->weight = chosen.weights_desc();
-    r->scratch = chosen.scratchpad_desc();
-    r->primitive = Forward(chosen);
-    // The name belongs to the primitive, which lives as long as the entry.
-    dnnl_primitive_desc_query(r->primitive.get_primitive_desc(), dnnl_query_impl_info_str, 0, &r->name);
-    r->usable = std::strncmp(r->name, "ref", 3) != 0;  // the reference implementation is far slower than weft's own
-  } catch (const dnnl::error&) {
-    r->usable = false;
-  }
+  r->images = s.x[0] = s.y[0] =
+      winograd ? winograd_images(w.batch, filter.channels, filter.results, c, false) : w.batch;
+  const Tag last = channels_last_tag(c.input.size());
+  r->x.plain = Desc(s.x, f32, last);
+  r->y.plain = Desc(s.y, f32, last);
+  if (w.bias) r->bias = Desc(s.bias, f32, Tag::a);
+  const Desc any(s.weight, f32, Tag::any), x = winograd ? Desc(s.x, f32, Tag::any) : r->x.plain,
+                                           y = winograd ? Desc(s.y, f32, Tag::any) : r->y.plain;
+  const auto way = winograd ? dnnl::algorithm::convolution_winograd : dnnl::algorithm::convolution_direct;
+  dnnl::primitive_attr attributes, plain;
+  for (dnnl::primitive_attr* each : {&attributes, &plain}) each->set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  // Winograd's method knows nothing but relu. A residual lies in weft's order, its result does not.
+  r->finishes = !winograd || (!w.residual && (w.activation == Activation::none || w.activation == Activation::relu));
+  if (r->finishes) attributes.set_post_ops(post_operations(w.residual ? &r->y.plain : nullptr, w.activation));
+  using Forward = dnnl::convolution_forward;
+  constexpr auto inference = dnnl::prop_kind::forward_inference;
+  const Forward::desc description =
+      w.bias ? Forward::desc(inference, way, x, any, r->bias, y, s.stride, s.dilation, s.before, s.after)
+             : Forward::desc(inference, way, x, any, y, s.stride, s.dilation, s.before, s.after);
+  const Forward::primitive_desc chosen(description, attributes, engine());
+  r->x.prepare(chosen.src_desc(), false, plain);
+  r->y.prepare(chosen.dst_desc(), true, plain);
+  r->weight = chosen.weights_desc();
+  r->scratch = chosen.scratchpad_desc();
+  r->primitive = Forward(chosen);
+  // The name belongs to the primitive, which lives as long as the entry.
+  dnnl_primitive_desc_query(r->primitive.get_primitive_desc(), dnnl_query_impl_info_str, 0, &r->name);
+  r->usable = std::strncmp(r->name, "ref", 3) != 0;  // the reference implementation is far slower than weft's own
   return r;
+}
+
+std::shared_ptr<const Ready> make(const PackedFilter& filter, const PackedWindow& w) {
+  for (const bool winograd : {true, false}) {
+    if (winograd && !winograd_pays(filter, w)) continue;
+    try {
+      return make(filter, w, winograd);
+    } catch (const dnnl::error&) {
+      // Without AVX-512 there is no Winograd; without either the caller has loops of its own.
+    }
+  }
+  return std::make_shared<Ready>();
 }
 
 constexpr std::size_t key_numbers = 8 + 6 * 3;
@@ -121,14 +148,26 @@ bool convolve(PackedFilter& filter, const PackedWindow& w) {
   try {
     const auto& weight = filter.in(ready->weight, *w.shape);
     const Scratch scratch(ready->scratch.get_size());
-    Arguments<6> arguments;
-    arguments.add(DNNL_ARG_SRC, ready->x, w.x);
-    arguments.add(DNNL_ARG_WEIGHTS, ready->weight, weight.memory.data);
-    arguments.add(DNNL_ARG_DST, ready->y, w.y);
-    if (w.bias) arguments.add(DNNL_ARG_BIAS, ready->bias, w.bias);
-    if (w.residual) arguments.add(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, ready->y, w.residual);
-    if (scratch.data) arguments.add(DNNL_ARG_SCRATCHPAD, ready->scratch, scratch.data);
-    return arguments.execute(ready->primitive);
+    Bound x(ready->x, w.x), y(ready->y, w.y);
+    const Int from = filter.channels * w.shape->input.product(), to = filter.results * w.shape->output.product();
+    for (Int first = 0; first < w.batch; first += ready->images) {
+      x.move_to(w.x + first * from);
+      y.move_to(w.y + first * to);
+      x.read();
+      Arguments<6> arguments;
+      arguments.add(DNNL_ARG_SRC, x.memory());
+      arguments.add(DNNL_ARG_WEIGHTS, ready->weight, weight.memory.data);
+      arguments.add(DNNL_ARG_DST, y.memory());
+      if (w.bias) arguments.add(DNNL_ARG_BIAS, ready->bias, w.bias);
+      const float* residual = w.residual ? w.residual + first * to : nullptr;
+      if (residual && ready->finishes)
+        arguments.add(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, ready->y.plain, residual);
+      if (scratch.data) arguments.add(DNNL_ARG_SCRATCHPAD, ready->scratch, scratch.data);
+      if (!arguments.execute(ready->primitive)) return false;
+      y.write();
+      if (!ready->finishes) finish(w.y + first * to, residual, ready->images * to, w.activation);
+    }
+    return true;
   } catch (const dnnl::error&) {
     return false;
   }

@@ -48,8 +48,9 @@ inline dnnl::memory memory_at(const dnnl::memory::desc& d, const void* data) {
 template <std::size_t most>
 class Arguments {
  public:
-  void add(int role, const dnnl::memory::desc& d, const void* data) {
-    memory_[count_] = memory_at(d, data);
+  void add(int role, const dnnl::memory::desc& d, const void* data) { add(role, memory_at(d, data)); }
+  void add(int role, const dnnl::memory& memory) {
+    memory_[count_] = memory;
     each_[count_] = {role, memory_[count_].get()};
     ++count_;
   }
