@@ -11,7 +11,7 @@ namespace {
 using Int = std::int64_t;
 using Desc = dnnl::memory::desc;
 using Tag = dnnl::memory::format_tag;
-constexpr auto f32 = dnnl::memory::data_type::f32;
+constexpr auto f32 = dnnl::memory::data_type::f32, bf16 = dnnl::memory::data_type::bf16;
 
 /// An array as weft holds it and as a primitive wants it, and the way between them.
 struct Operand {
@@ -107,7 +107,7 @@ Tag weight_tag(int axes, bool groups) {
 /// conversions of images and one of the weight; measured on shapes of ResNet-18 with 1 to 64 images.
 bool winograd_pays(const Window& w) {
   const Convolution& c = *w.shape;
-  if (c.input.size() != 2 || c.groups != 1 || std::min(w.channels, w.results) < 32) return false;
+  if (w.bfloat16 || c.input.size() != 2 || c.groups != 1 || std::min(w.channels, w.results) < 32) return false;
   Int tiles = w.batch;  // of 4 x 4 outputs
   for (int a = 0; a < 2; ++a) {
     if (c.kernel[a] != 3 || c.stride[a] != 1 || c.dilation[a] != 1) return false;
@@ -142,8 +142,12 @@ std::shared_ptr<const Ready> make(const Window& w, bool winograd) {
   r->y.plain = Desc(s.y, f32, last);
   r->weight.plain = Desc(s.weight, f32, weight_tag(axes, w.shape->groups > 1));
   if (w.bias) r->bias = Desc(s.bias, f32, Tag::a);
-  const Desc any(s.weight, f32, Tag::any), x = winograd ? Desc(s.x, f32, Tag::any) : r->x.plain,
-                                           y = winograd ? Desc(s.y, f32, Tag::any) : r->y.plain;
+  // The factors of the pass are rounded as they are converted, its result is not.
+  const auto factor = w.bfloat16 ? bf16 : f32;
+  const auto type = [&](ConvolutionPass result) { return w.pass == result ? f32 : factor; };
+  const Tag images = winograd ? Tag::any : last;
+  const Desc any(s.weight, type(ConvolutionPass::weight_grad), Tag::any),
+      x(s.x, type(ConvolutionPass::input_grad), images), y(s.y, type(ConvolutionPass::forward), images);
   const auto way = winograd ? dnnl::algorithm::convolution_winograd : dnnl::algorithm::convolution_direct;
   constexpr auto training = dnnl::prop_kind::forward_training;
   dnnl::primitive_attr attributes;
@@ -205,14 +209,14 @@ std::shared_ptr<const Ready> make(const Window& w) {
   return std::make_shared<Ready>();
 }
 
-constexpr std::size_t key_numbers = 8 + 6 * 3;
+constexpr std::size_t key_numbers = 9 + 6 * 3;
 
 std::shared_ptr<const Ready> find(const Window& w) {
   static auto* cache = new Cache<key_numbers, Ready>;  // never destroyed: other threads may still compute at exit
   const Convolution& c = *w.shape;
   std::array<Int, key_numbers> key{static_cast<Int>(w.pass), w.batch,       w.channels, w.results, c.groups,
-                                   w.bias != nullptr,        threads_now(), c.relu};
-  std::size_t at = 8;
+                                   w.bias != nullptr,        threads_now(), c.relu,     w.bfloat16};
+  std::size_t at = 9;
   for (const Dims* each : {&c.input, &c.kernel, &c.output, &c.stride, &c.before, &c.dilation})
     for (int a = 0; a < 3; ++a) key[at++] = a < each->size() ? (*each)[a] : -1;
   return cache->get(key, [&] { return make(w); });
