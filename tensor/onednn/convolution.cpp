@@ -153,9 +153,12 @@ std::shared_ptr<const Ready> make(const Window& w, bool winograd) {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   using Forward = dnnl::convolution_forward;
+  // The forward pass that a gradient belongs to: the library has none whose factors are float32 and bfloat16.
+  const Desc from(s.x, factor, images), taps(s.weight, factor, Tag::any),
+      to(s.y, type(ConvolutionPass::forward), images);
   const Forward::desc description =
-      w.bias ? Forward::desc(training, way, x, any, r->bias, y, s.stride, s.dilation, s.before, s.after)
-             : Forward::desc(training, way, x, any, y, s.stride, s.dilation, s.before, s.after);
+      w.bias ? Forward::desc(training, way, from, taps, r->bias, to, s.stride, s.dilation, s.before, s.after)
+             : Forward::desc(training, way, from, taps, to, s.stride, s.dilation, s.before, s.after);
   dnnl::primitive_attr then;  // not a copy: copies share what they hold
   then.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   if (w.shape->relu) {
