@@ -1,6 +1,7 @@
 #pragma once
 /// All of weft, for its users; nothing inside includes this.
 #include <weft/autograd/anomaly.h>
+#include <weft/autograd/autocast.h>
 #include <weft/autograd/checkpoint.h>
 #include <weft/autograd/functional.h>
 #include <weft/autograd/grad.h>
@@ -53,6 +54,7 @@
 #include <weft/layers/initialize.h>
 #include <weft/layers/normalization.h>
 #include <weft/layers/pooling.h>
+#include <weft/layers/profile.h>
 #include <weft/layers/recurrent.h>
 #include <weft/layers/resnet.h>
 #include <weft/layers/serialize.h>
@@ -75,3 +77,4 @@
 #include <weft/tensor/create.h>
 #include <weft/tensor/parallel.h>
 #include <weft/tensor/random.h>
+#include <weft/tensor/warning.h>

@@ -19,7 +19,7 @@
 namespace weft {
 namespace {
 
-thread_local std::vector<std::string> scopes;
+thread_local std::vector<std::string> open_scopes;
 
 constexpr int deepest = 48;
 
@@ -74,7 +74,7 @@ std::string describe(const Stack& stack) {
 
 std::string scope_path() {
   std::string path;
-  for (const std::string& s : scopes) path += (path.empty() ? "" : " > ") + s;
+  for (const std::string& s : open_scopes) path += (path.empty() ? "" : " > ") + s;
   return path;
 }
 
@@ -189,7 +189,9 @@ DetectAnomaly::DetectAnomaly() : DetectAnomaly(Options{}) {}
 DetectAnomaly::DetectAnomaly(const Options& options) : watcher_(std::make_unique<Watcher>(options)) {}
 DetectAnomaly::~DetectAnomaly() = default;
 
-Scope::Scope(std::string name) { scopes.push_back(std::move(name)); }
-Scope::~Scope() { scopes.pop_back(); }
+Scope::Scope(std::string name) { open_scopes.push_back(std::move(name)); }
+Scope::~Scope() { open_scopes.pop_back(); }
+
+const std::vector<std::string>& detail::scopes() noexcept { return open_scopes; }
 
 }  // namespace weft

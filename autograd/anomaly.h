@@ -1,6 +1,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace weft {
 
@@ -29,7 +30,8 @@ class [[nodiscard]] DetectAnomaly {
   std::unique_ptr<Watcher> watcher_;
 };
 
-/// A name for what happens while it lives ("encoder", "epoch 3"), for the messages of DetectAnomaly. Scopes nest.
+/// A name for what happens while it lives ("encoder", "epoch 3"), for the messages of DetectAnomaly and
+/// the tables of a Profile. Scopes nest.
 class [[nodiscard]] Scope {
  public:
   explicit Scope(std::string name);
@@ -37,5 +39,10 @@ class [[nodiscard]] Scope {
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
 };
+
+namespace detail {
+/// The names of this thread's scopes, the innermost last.
+const std::vector<std::string>& scopes() noexcept;
+}  // namespace detail
 
 }  // namespace weft

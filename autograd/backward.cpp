@@ -2,6 +2,7 @@
 #include <atomic>
 #include <unordered_map>
 
+#include <weft/autograd/autocast.h>
 #include <weft/autograd/grad.h>
 #include <weft/autograd/ops/arithmetic.h>
 #include <weft/tensor/convolution.h>
@@ -229,6 +230,7 @@ class Mode {
 
  private:
   bool before_;
+  const detail::CastAs full_{kernels::Precision::full};  // a rule whose forward was not says so
 };
 
 }  // namespace

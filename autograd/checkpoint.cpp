@@ -3,6 +3,7 @@
 #include <memory>
 #include <unordered_set>
 
+#include <weft/autograd/autocast.h>
 #include <weft/autograd/grad.h>
 #include <weft/tensor/create.h>
 #include <weft/tensor/random.h>
@@ -115,7 +116,9 @@ std::vector<Tensor> run(const Body& f, const std::vector<Tensor>& xs) {
   inputs.insert(inputs.end(), captures.begin(), captures.end());
   return record(
       {"checkpoint", {}, saves::inputs}, inputs, [&](const Inputs&) { return ys; },
-      [f, at, count = xs.size(), captured = captures.size()](const Saved& s, std::span<const Tensor> dys) {
+      [f, at, count = xs.size(), captured = captures.size(), precision = detail::autocast_precision](
+          const Saved& s, std::span<const Tensor> dys) {
+        const detail::CastAs as_forward(precision);
         std::vector<Tensor> again, outside;
         for (std::size_t i = 0; i < count; ++i) again.push_back(s.input(static_cast<int>(i)));
         for (std::size_t i = 0; i < captured; ++i) outside.push_back(s.input(static_cast<int>(count + i)));

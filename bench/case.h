@@ -18,6 +18,7 @@ struct Built {
 struct Case {
   std::string name;
   std::function<Built()> build;  ///< called with the random numbers restarted
+  bool bfloat16 = false;         ///< only where the CPU has it; with --once emulated
 };
 using Cases = std::vector<Case>;
 

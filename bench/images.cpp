@@ -99,6 +99,14 @@ void add_images(Cases& cases) {
                                                                randint(0, 10, {64}), randn({64, 3, 32, 32})),
                                     3 * 64 * resnet18_flops);
                    }});
+  cases.push_back({"resnet18_train_b64_bf16",
+                   [] {
+                     return counted(
+                         classification_in_bfloat16<optim::Sgd>(resnet(), {.lr = 1e-2, .momentum = momentum},
+                                                                randint(0, 10, {64}), randn({64, 3, 32, 32})),
+                         3 * 64 * resnet18_flops);
+                   },
+                   true});
   for (const std::int64_t batch : {1, 32})
     cases.push_back(
         {"resnet18_infer_b" + std::to_string(batch), [=] {

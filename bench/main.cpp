@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 
 #include <weft/tensor/parallel.h>
+#include <weft/tensor/precision.h>
 #include <weft/tensor/random.h>
 
 #include "measure.h"
@@ -54,11 +55,24 @@ void fail(const std::string& name, const std::string& why, const Options& o) {
   std::fflush(stdout);
 }
 
+void skip(const std::string& name, const std::string& why, const Options& o) {
+  if (o.json)
+    std::printf("%s\n", Json{{"case", name}, {"threads", o.threads}, {"skipped", why}}.dump().c_str());
+  else
+    std::printf("%-28s skipped: %s\n", name.c_str(), why.c_str());
+  std::fflush(stdout);
+}
+
 /// What the process of one case does; its exit status.
 int run(const bench::Case& c, const Options& o) {
   alarm(static_cast<unsigned>(o.timeout));
   try {
     weft::set_num_threads(o.threads);
+    if (c.bfloat16 && o.once) weft::kernels::emulate_bfloat16(true);
+    if (c.bfloat16 && !weft::kernels::has_bfloat16()) {
+      skip(c.name, "this CPU has no bfloat16", o);
+      return 0;
+    }
     if (c.name == startup) {
       if (o.once)
         bench::first("step");

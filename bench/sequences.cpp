@@ -80,6 +80,14 @@ void add_sequences(Cases& cases) {
   const EncoderOptions mini{.num_layers = 4, .d_model = 256, .nhead = 4, .dim_feedforward = 1024, .sequence = 128};
   const EncoderOptions base{.num_layers = 2, .d_model = 768, .nhead = 12, .dim_feedforward = 3072, .sequence = 128};
   add_encoder_training(cases, "bertmini", mini, 16);
+  cases.push_back({"bertmini_train_b16_bf16",
+                   [=] {
+                     return counted(classification_in_bfloat16<optim::AdamW>(
+                                        Encoder(mini), {.lr = 1e-3}, randint(0, mini.classes, {16}),
+                                        randint(0, vocabulary, {16, mini.sequence})),
+                                    3 * flops_of(mini, 16));
+                   },
+                   true});
   for (const std::int64_t batch : {16, 1, 32}) add_encoder_inference(cases, "bertmini", mini, batch);
   add_encoder_training(cases, "bertbase2l", base, 8);
   add_encoder_inference(cases, "bertbase2l", base, 8);

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include <weft/autograd/autocast.h>
 #include <weft/autograd/grad.h>
 #include <weft/autograd/ops/loss.h>
 #include <weft/deploy/compile.h>
@@ -38,6 +39,16 @@ template <class Optimizer, class Net, class... X>
 Built classification(Net net, const typename Optimizer::Options& options, const weft::Tensor& target, const X&... x) {
   return training<Optimizer>(std::move(net), options,
                              [=](const Net& n) { return weft::cross_entropy(n(x...), target); });
+}
+
+/// The same with products in bfloat16.
+template <class Optimizer, class Net, class... X>
+Built classification_in_bfloat16(Net net, const typename Optimizer::Options& options, const weft::Tensor& target,
+                                 const X&... x) {
+  return training<Optimizer>(std::move(net), options, [=](const Net& n) {
+    const weft::Autocast scope(weft::DType::bfloat16);
+    return weft::cross_entropy(n(x...), target);
+  });
 }
 
 /// net(x...) without gradients.

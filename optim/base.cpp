@@ -128,6 +128,13 @@ double& Memory::number(const char* name, double initial) {
 
 namespace detail {
 
+void WatchedStep::add(const Tensor& parameter, const Memory& memory) {
+  const double count = static_cast<double>(parameter.numel());
+  const double bytes = count * static_cast<double>(size_of(parameter.dtype()));
+  const double kept = bytes * static_cast<double>(memory.tensors.size());
+  section_.add(2 * bytes + kept, bytes + kept, count);
+}
+
 void append_state(State& to, const std::vector<Memory>& memories) {
   for (std::size_t i = 0; i < memories.size(); ++i) {
     if (memories[i].step == 0) continue;

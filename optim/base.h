@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include <weft/layers/profile.h>
 #include <weft/tensor/tensor.h>
 
 /// What all optimisers share, and what the schedules need to know of them.
@@ -95,6 +96,19 @@ struct Kept {
 };
 
 namespace detail {
+/// Tells a Profile what a step does.
+class WatchedStep {
+ public:
+  explicit WatchedStep(const char* optimizer) : section_(optimizer, ProfilePhase::optimizer) {}
+  void moved(const Tensor& parameter, const Memory& memory) {
+    if (section_.watched()) add(parameter, memory);
+  }
+
+ private:
+  void add(const Tensor& parameter, const Memory& memory);
+  ProfileSection section_;
+};
+
 void append_state(State& to, const std::vector<Memory>& memories);
 /// The memories that a state describes, checked against the names that belong there.
 std::vector<Memory> read_state(const char* optimizer, const State& state, const State& rates,
@@ -123,6 +137,7 @@ class PerParameter : public Optimizer {
 
   using Optimizer::step;
   void step() override {
+    detail::WatchedStep watched(name());
     for (std::size_t i = 0; i < memories_.size(); ++i) {
       const Tensor& p = parameters()[i];
       const Tensor g = gradient(p);
@@ -130,6 +145,7 @@ class PerParameter : public Optimizer {
       ++memories_[i].step;
       update(p, g, memories_[i], options_[group_of(i)]);
       ++p.body().storage->version;
+      watched.moved(p, memories_[i]);
     }
   }
   State state() const override {

@@ -185,6 +185,7 @@ Lbfgs::Point Lbfgs::search(const Closure& closure, const Vector& origin, const V
 }
 
 double Lbfgs::step(const Closure& closure) {
+  const ProfileSection section(name(), ProfilePhase::optimizer);  // the closure's operations are told apart
   Vector x = read();
   std::int64_t evaluations = options_.max_eval.value_or(options_.max_iter * 5 / 4) - 1;
   Point now = evaluate(closure, x, Vector(count_), 0);

@@ -4,12 +4,16 @@
 
 #include <weft/tensor/allocator.h>
 #include <weft/tensor/dispatch.h>
+#include <weft/tensor/precision.h>
 
 namespace weft::kernels {
 namespace {
 
-/// x itself when its rows are dense, else a copy.
-Tensor with_dense_rows(const Tensor& x) { return x.strides()[x.dim() - 1] == 1 || x.shape().back() == 1 ? x : copy(x); }
+/// x itself when its rows are dense, else a copy; rounded where products are.
+Tensor with_dense_rows(const Tensor& x) {
+  if (x.dtype() == DType::float32 && product_precision() == Precision::bfloat16) return rounded_to_bfloat16(x);
+  return x.strides()[x.dim() - 1] == 1 || x.shape().back() == 1 ? x : copy(x);
+}
 
 /// Row `index` of the axes in front of the last `behind` ones, in elements from the first.
 Int place(const Tensor& x, int behind, Int index) {

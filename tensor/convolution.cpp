@@ -4,6 +4,7 @@
 
 #include <weft/tensor/allocator.h>
 #include <weft/tensor/dispatch.h>
+#include <weft/tensor/precision.h>
 
 #ifdef WEFT_ONEDNN
 #include <weft/tensor/onednn/onednn.h>
@@ -493,21 +494,24 @@ T* numbers(const Tensor& x) {
 #ifdef WEFT_ONEDNN
 /// Whether the library did it. Small work is done faster by weft's own loops.
 bool by_library(ConvolutionPass pass, const Tensor& x, const Tensor& weight, const Tensor& y, const Tensor& bias,
-                const Convolution& c, const Counts& n) {
+                const Convolution& c, const Counts& n, bool bfloat16 = false) {
   if (x.dtype() != DType::float32 || !uses_onednn() || is_deterministic() || x.numel() == 0 || y.numel() == 0 ||
       weight.numel() == 0)
     return false;
   constexpr Int smallest = 32 * 32 * 32;
   if (y.numel() * n.taps * n.in_group < smallest) return false;
   return onednn::convolve({pass, n.batch, n.channels, n.results, &c, numbers<float>(x), numbers<float>(weight),
-                           numbers<float>(y), numbers<float>(bias)});
+                           numbers<float>(y), numbers<float>(bias), bfloat16});
 }
 #else
 bool by_library(ConvolutionPass, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Convolution&,
-                const Counts&) {
+                const Counts&, bool = false) {
   return false;
 }
 #endif
+
+/// Whether the factors of this pass are rounded to bfloat16.
+bool rounds(DType type) { return type == DType::float32 && product_precision() == Precision::bfloat16; }
 
 /// body(float or double, as a null pointer) by the type computed in.
 template <class Body>
@@ -524,10 +528,15 @@ Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, co
   check_floating("convolution", x);
   const DType type = native(x.dtype());
   const Counts n = counts(c, x.shape()[0], x.shape()[1], weight.shape()[0]);
-  const Tensor in = channels_last(cast(x, type)), add = bias.defined() ? contiguous(cast(bias, type)) : Tensor();
+  Tensor in = channels_last(cast(x, type)), w = contiguous(cast(weight, type));
+  const Tensor add = bias.defined() ? contiguous(cast(bias, type)) : Tensor();
   const Tensor y = empty_channels_last(with_spatial(n.batch, n.results, c.output), type);
   if (y.numel() == 0) return cast(y, x.dtype());
-  const Tensor w = contiguous(cast(weight, type));
+  if (rounds(type)) {
+    if (by_library(ConvolutionPass::forward, in, w, y, add, c, n, true)) return y;
+    in = rounded_to_bfloat16(in);
+    w = rounded_to_bfloat16(w);
+  }
   if (!by_library(ConvolutionPass::forward, in, w, y, add, c, n)) {
     const Tensor taps_first = channels_last(w);  // (O, taps, C / groups)
     by_type(type, [&](auto* t) {
@@ -543,10 +552,14 @@ Tensor convolution_input_grad(const Tensor& dy, const Tensor& weight, const Conv
   check_floating("convolution", dy);
   const DType type = native(dy.dtype());
   const Counts n = counts(c, dy.shape()[0], weight.shape()[1] * c.groups, dy.shape()[1]);
-  const Tensor g = channels_last(cast(dy, type));
+  Tensor g = channels_last(cast(dy, type)), w = contiguous(cast(weight, type));
   const Tensor dx = empty_channels_last(with_spatial(n.batch, n.channels, c.input), type);
   if (dx.numel() == 0) return cast(dx, dy.dtype());
-  const Tensor w = contiguous(cast(weight, type));
+  if (rounds(type)) {
+    if (by_library(ConvolutionPass::input_grad, dx, w, g, Tensor(), c, n, true)) return dx;
+    g = rounded_to_bfloat16(g);
+    w = rounded_to_bfloat16(w);
+  }
   if (!by_library(ConvolutionPass::input_grad, dx, w, g, Tensor(), c, n)) {
     const Tensor taps_first = channels_last(w);
     by_type(type, [&](auto* t) {
@@ -561,10 +574,15 @@ Tensor convolution_weight_grad(const Tensor& dy, const Tensor& x, const Convolut
   check_floating("convolution", x);
   const DType type = native(x.dtype());
   const Counts n = counts(c, x.shape()[0], x.shape()[1], dy.shape()[1]);
-  const Tensor g = channels_last(cast(dy, type)), in = channels_last(cast(x, type));
+  Tensor g = channels_last(cast(dy, type)), in = channels_last(cast(x, type));
   const Shape shape = with_spatial(n.results, n.in_group, c.kernel);
   const Tensor dw = empty(shape, type);
   if (dw.numel() == 0) return cast(dw, x.dtype());
+  if (rounds(type)) {
+    if (by_library(ConvolutionPass::weight_grad, in, dw, g, Tensor(), c, n, true)) return dw;
+    g = rounded_to_bfloat16(g);
+    in = rounded_to_bfloat16(in);
+  }
   if (by_library(ConvolutionPass::weight_grad, in, dw, g, Tensor(), c, n)) return cast(dw, x.dtype());
   const Tensor taps_first = empty_channels_last(shape, type);
   by_type(type, [&](auto* t) {

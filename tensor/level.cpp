@@ -3,6 +3,7 @@
 #include <string>
 
 #include <weft/tensor/dispatch.h>
+#include <weft/tensor/precision.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -31,6 +32,12 @@ bool runs_v3() noexcept {
 bool runs_v4() noexcept {
   return runs_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+bool multiplies_bfloat16() noexcept {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  constexpr unsigned amx_bf16 = 1U << 22, avx512_bf16 = 1U << 5;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & amx_bf16) != 0) return true;
+  return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & avx512_bf16) != 0;
 }
 #endif
 
@@ -110,6 +117,15 @@ std::atomic<bool>& onednn_allowed() noexcept {
 
 bool uses_onednn() noexcept { return onednn_allowed().load(std::memory_order_relaxed); }
 void use_onednn(bool on) noexcept { onednn_allowed().store(on, std::memory_order_relaxed); }
+
+bool cpu_has_bfloat16() noexcept {
+#if defined(__x86_64__)
+  static const bool has = runs_v4() && multiplies_bfloat16();
+  return has;
+#else
+  return false;
+#endif
+}
 
 std::atomic<const KernelTable*> current_table{nullptr};
 const KernelTable& choose_table() { return choose()->table; }

@@ -1,5 +1,6 @@
 #include <weft/tensor/allocator.h>
 #include <weft/tensor/dispatch.h>
+#include <weft/tensor/precision.h>
 
 #ifdef WEFT_ONEDNN
 #include <weft/tensor/onednn/onednn.h>
@@ -23,6 +24,7 @@ struct Product {
   Int m, n, k;
   const char* bias;
   Compute compute;
+  bool bfloat16 = false;  // the factors (float32) are rounded
   Int item() const { return compute == Compute::f64 ? 8 : 4; }
 };
 
@@ -44,14 +46,68 @@ void run_block(const Product& p, Int row, Int rows, Int column, Int columns) {
   if (scratch) deallocate_memory(scratch, bytes);
 }
 
+#ifdef WEFT_ONEDNN
+onednn::Matmul library_product(const Product& p) {
+  const auto numbers = [](const char* data) { return reinterpret_cast<const float*>(data); };
+  return {reinterpret_cast<float*>(p.c),
+          p.ld_c,
+          numbers(p.a.data),
+          p.a.row,
+          p.a.column,
+          numbers(p.b.data),
+          p.b.row,
+          p.b.column,
+          p.m,
+          p.n,
+          p.k,
+          numbers(p.bias)};
+}
+#endif
+
+/// A matrix rounded to bfloat16, its rows or columns dense as they were.
+class Rounded {
+ public:
+  Rounded(const View& x, Int rows, Int columns) : bytes_(static_cast<std::size_t>(rows * columns) * sizeof(float)) {
+    data_ = static_cast<float*>(allocate_memory(bytes_));
+    const bool by_rows = x.column == 1;
+    const Int lines = by_rows ? rows : columns, length = by_rows ? columns : rows, step = by_rows ? x.row : x.column;
+    const auto* from = reinterpret_cast<const float*>(x.data);
+    for (Int i = 0; i < lines; ++i)
+      for (Int j = 0; j < length; ++j) data_[i * length + j] = static_cast<float>(BFloat16(from[i * step + j]));
+    view_ = {reinterpret_cast<const char*>(data_), by_rows ? length : 1, by_rows ? 1 : length};
+  }
+  Rounded(const Rounded&) = delete;
+  ~Rounded() { deallocate_memory(data_, bytes_); }
+  const View& view() const { return view_; }
+
+ private:
+  std::size_t bytes_;
+  float* data_;
+  View view_;
+};
+
+/// run(p) for a product with rounded factors, which then are multiplied by `run` as any others.
+template <class Run>
+void run_rounded(const Product& p, Run&& run) {
+#ifdef WEFT_ONEDNN
+  if (p.m * p.n * p.k >= smallest_for_threads && uses_onednn() && !is_deterministic() &&
+      onednn::product_bfloat16(library_product(p)))
+    return;
+#endif
+  const Rounded a(p.a, p.m, p.k), b(p.b, p.k, p.n);
+  Product full = p;
+  full.a = a.view();
+  full.b = b.view();
+  full.bfloat16 = false;
+  run(full);
+}
+
 /// The product on this thread alone.
 void run_single(const Product& p) {
+  if (p.bfloat16) [[unlikely]]
+    return run_rounded(p, run_single);
 #ifdef WEFT_ONEDNN
-  if (p.compute == Compute::f32 && uses_onednn() && !is_deterministic() &&
-      onednn::product({reinterpret_cast<float*>(p.c), p.ld_c, reinterpret_cast<const float*>(p.a.data), p.a.row,
-                       p.a.column, reinterpret_cast<const float*>(p.b.data), p.b.row, p.b.column, p.m, p.n, p.k,
-                       reinterpret_cast<const float*>(p.bias)}))
-    return;
+  if (p.compute == Compute::f32 && uses_onednn() && !is_deterministic() && onednn::product(library_product(p))) return;
 #endif
   run_block(p, 0, p.m, 0, p.n);
 }
@@ -62,16 +118,15 @@ bool reads_once(const Product& p) { return p.m <= 4 && p.a.column == 1 && p.b.ro
 
 /// The product on all threads, unless it is small.
 void run(const Product& p) {
+  if (p.bfloat16) [[unlikely]]
+    return run_rounded(p, run);
   const bool once = reads_once(p);
   if (p.m * p.n * p.k < (once ? smallest_for_threads / 4 : smallest_for_threads)) {
     run_block(p, 0, p.m, 0, p.n);
     return;
   }
 #ifdef WEFT_ONEDNN
-  if (!once && p.compute == Compute::f32 && uses_onednn() && !is_deterministic() &&
-      onednn::product({reinterpret_cast<float*>(p.c), p.ld_c, reinterpret_cast<const float*>(p.a.data), p.a.row,
-                       p.a.column, reinterpret_cast<const float*>(p.b.data), p.b.row, p.b.column, p.m, p.n, p.k,
-                       reinterpret_cast<const float*>(p.bias)}))
+  if (!once && p.compute == Compute::f32 && uses_onednn() && !is_deterministic() && onednn::product(library_product(p)))
     return;
 #endif
   // Blocks of the result: one per thread along the longer side, or, where results must not depend on
@@ -136,6 +191,9 @@ Int joined_row_stride(const Tensor& x) {
   return expected < 0 ? x.shape()[r - 1] : stride;
 }
 
+/// Whether the factors of a product computed in that type are rounded to bfloat16.
+bool rounds(DType type) noexcept { return type == DType::float32 && product_precision() == Precision::bfloat16; }
+
 /// y (rows, n) = x (..., k) b (+ bias), where all leading axes of x are rows.
 Tensor multiply_rows(const Tensor& x, const View& b, Int n, const Tensor& bias, DType type) {
   Tensor in = x;
@@ -160,7 +218,8 @@ Tensor multiply_rows(const Tensor& x, const View& b, Int n, const Tensor& bias, 
             n,
             k,
             bias.defined() ? bytes(bias) : nullptr,
-            compute_of(type)};
+            compute_of(type),
+            rounds(type)};
   run(p);
   return y;
 }
@@ -190,6 +249,7 @@ Tensor batched(const Tensor& a, const Tensor& b, DType type) {
   }
   const Int items = batch.product();
   const Compute c = compute_of(type);
+  const bool rounded = rounds(type);  // asked here: the threads below have a precision of their own
   const Int item = item_size(type);
   const auto offset = [&](const Tensor& t, Int index) {  // of matrix `index` of the broadcast batch
     const int rank = t.dim() - 2, shift = batch.size() - rank;
@@ -210,7 +270,8 @@ Tensor batched(const Tensor& a, const Tensor& b, DType type) {
                    n,
                    k,
                    nullptr,
-                   c};
+                   c,
+                   rounded};
   };
   const Int work = m * n * k;
   // Few large products: each on all threads. Many: each on one.
@@ -221,7 +282,7 @@ Tensor batched(const Tensor& a, const Tensor& b, DType type) {
   parallel_for(items, smallest_for_threads / 2 / work + 1, [&](Int begin, Int end) {
     for (Int i = begin; i < end; ++i) {
       const Product p = product(i);
-      if (work < smallest_for_threads)
+      if (work < smallest_for_threads && !p.bfloat16)
         run_block(p, 0, m, 0, n);
       else
         run_single(p);
@@ -252,7 +313,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     const Int m = p.shape[0], k = p.shape[1], n = q.shape[1];
     Tensor y = empty({m, n}, p.dtype);
     run({bytes(y), n, tidy(bytes(a), m, k, p.strides[0], p.strides[1]),
-         tidy(bytes(b), k, n, q.strides[0], q.strides[1]), m, n, k, nullptr, compute_of(p.dtype)});
+         tidy(bytes(b), k, n, q.strides[0], q.strides[1]), m, n, k, nullptr, compute_of(p.dtype), rounds(p.dtype)});
     return y;
   }
   if (a.dim() == 0 || b.dim() == 0)
@@ -303,7 +364,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     Tensor y = empty({m, n}, p.dtype);
     run({bytes(y), n, tidy(bytes(x), m, k, p.strides[0], p.strides[1]),
          tidy(bytes(weight), k, n, q.strides[1], q.strides[0]), m, n, k, bias.defined() ? bytes(bias) : nullptr,
-         compute_of(p.dtype)});
+         compute_of(p.dtype), rounds(p.dtype)});
     return y;
   }
   if (weight.dim() != 2) throw ShapeError(text("linear: weight has shape ", weight.shape(), ", not (outputs, inputs)"));

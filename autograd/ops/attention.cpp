@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include <weft/autograd/autocast.h>
 #include <weft/autograd/ops/activation.h>
 #include <weft/autograd/ops/arithmetic.h>
 #include <weft/autograd/ops/comparison.h>
@@ -88,6 +89,7 @@ kernels::Attention kernel_options(const Tensor& mask, const Plan& p) {
 
 /// The tiled kernel on q, k and v with the same axes in front.
 Tensor fused(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, const Plan& p) {
+  const kernels::Precision precision = detail::autocast_precision;
   return record(
       {op,
        {{"is_causal", p.causal},
@@ -97,17 +99,20 @@ Tensor fused(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& ma
         {"offset", static_cast<std::int64_t>(p.at.offset)}},
        saves::inputs | saves::output},
       {q, k, v, mask},
-      [p](const Inputs& in, Keep& keep) {
+      [p, precision](const Inputs& in, Keep& keep) {
+        const kernels::ProductPrecision in_use(precision);
         Tensor logsums;
         const Tensor y = kernels::attention(in[0], in[1], in[2], kernel_options(in[3], p), logsums);
         keep(logsums);
         return y;
       },
-      [p](const Saved& s, const Tensor& dy) {
+      [p, precision](const Saved& s, const Tensor& dy) {
+        const detail::CastAs as_forward(precision);
         if (grad_enabled())
           return detail::composed_gradients(s, 4, {&dy, 1}, [&](const std::vector<Tensor>& in) {
             return std::vector<Tensor>{composed(in[0], in[1], in[2], in[3], p)};
           });
+        const kernels::ProductPrecision in_use(precision);
         const kernels::AttentionGradients d =
             kernels::attention_grad(dy, s.output(), s.kept(0), s.input(0), s.input(1), s.input(2),
                                     kernel_options(s.input(3), p), s.needs(0), s.needs(1) || s.needs(2));

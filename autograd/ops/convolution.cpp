@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <weft/autograd/autocast.h>
 #include <weft/autograd/ops/arithmetic.h>
 #include <weft/autograd/ops/shared.h>
 
@@ -30,6 +31,7 @@ Convolution linear(Convolution c) {
 }
 
 Tensor forward_pass(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, const Convolution& c) {
+  const kernels::Precision precision = detail::autocast_precision;
   return record(
       {name,
        {{"stride", c.stride},
@@ -39,8 +41,13 @@ Tensor forward_pass(const char* name, const Tensor& x, const Tensor& weight, con
         {"output_size", c.output},
         {"relu", std::int64_t{c.relu}}},
        saves::input(0) | saves::input(1) | (c.relu ? saves::output : saves::nothing)},
-      {x, weight, bias}, [c](const Inputs& in) { return kernels::convolution(in[0], in[1], in[2], c); },
-      [c = linear(c), relu = c.relu](const Saved& s, const Tensor& result_gradient) {
+      {x, weight, bias},
+      [c, precision](const Inputs& in) {
+        const kernels::ProductPrecision in_use(precision);
+        return kernels::convolution(in[0], in[1], in[2], c);
+      },
+      [c = linear(c), relu = c.relu, precision](const Saved& s, const Tensor& result_gradient) {
+        const detail::CastAs as_forward(precision);
         const Tensor dy = relu ? detail::relu_gradient(result_gradient, s.output()) : result_gradient;
         return gradients(s.needs(0) ? input_pass("convolution_input", dy, s.input(1), Tensor(), c) : Tensor(),
                          s.needs(1) ? weight_pass(dy, s.input(0), c) : Tensor(),
@@ -49,6 +56,7 @@ Tensor forward_pass(const char* name, const Tensor& x, const Tensor& weight, con
 }
 
 Tensor input_pass(const char* name, const Tensor& dy, const Tensor& weight, const Tensor& bias, const Convolution& c) {
+  const kernels::Precision precision = detail::autocast_precision;
   return record(
       {name,
        {{"stride", c.stride},
@@ -58,14 +66,16 @@ Tensor input_pass(const char* name, const Tensor& dy, const Tensor& weight, cons
         {"output_size", c.input}},
        saves::input(0) | saves::input(1)},
       {dy, weight, bias},
-      [c](const Inputs& in) {
+      [c, precision](const Inputs& in) {
+        const kernels::ProductPrecision in_use(precision);
         Tensor y = kernels::convolution_input_grad(in[0], in[1], c);
         if (!in[2].defined()) return y;
         Shape wide = Shape::filled(y.dim(), 1);
         wide[1] = in[2].numel();
         return kernels::binary(kernels::Binary::add, y, reshape(in[2], wide));
       },
-      [c](const Saved& s, const Tensor& v) {
+      [c, precision](const Saved& s, const Tensor& v) {
+        const detail::CastAs as_forward(precision);
         return gradients(s.needs(0) ? forward_pass("convolution", v, s.input(1), Tensor(), c) : Tensor(),
                          s.needs(1) ? weight_pass(s.input(0), v, c) : Tensor(),
                          s.needs(2) ? bias_gradient(v) : Tensor());
@@ -73,6 +83,7 @@ Tensor input_pass(const char* name, const Tensor& dy, const Tensor& weight, cons
 }
 
 Tensor weight_pass(const Tensor& dy, const Tensor& x, const Convolution& c) {
+  const kernels::Precision precision = detail::autocast_precision;
   return record(
       {"convolution_weight",
        {{"stride", c.stride},
@@ -81,8 +92,13 @@ Tensor weight_pass(const Tensor& dy, const Tensor& x, const Convolution& c) {
         {"groups", c.groups},
         {"kernel_size", c.kernel}},
        saves::inputs},
-      {dy, x}, [c](const Inputs& in) { return kernels::convolution_weight_grad(in[0], in[1], c); },
-      [c](const Saved& s, const Tensor& v) {
+      {dy, x},
+      [c, precision](const Inputs& in) {
+        const kernels::ProductPrecision in_use(precision);
+        return kernels::convolution_weight_grad(in[0], in[1], c);
+      },
+      [c, precision](const Saved& s, const Tensor& v) {
+        const detail::CastAs as_forward(precision);
         return gradients(s.needs(0) ? forward_pass("convolution", s.input(1), v, Tensor(), c) : Tensor(),
                          s.needs(1) ? input_pass("convolution_input", s.input(0), v, Tensor(), c) : Tensor());
       });

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include <weft/autograd/autocast.h>
 #include <weft/autograd/ops/arithmetic.h>
 #include <weft/autograd/ops/indexing.h>
 #include <weft/autograd/ops/rearrange.h>
@@ -19,9 +20,15 @@ void same_type(const char* op, const Tensor& a, const Tensor& b) {
 
 /// Both of rank 2 or more.
 Tensor product(const Tensor& a, const Tensor& b) {
+  const kernels::Precision precision = detail::autocast_precision;
   return record(
-      {"matmul", {}, saves::inputs}, {a, b}, [](const Inputs& in) { return kernels::matmul(in[0], in[1]); },
-      [](const Saved& s, const Tensor& dy) {
+      {"matmul", {}, saves::inputs}, {a, b},
+      [precision](const Inputs& in) {
+        const kernels::ProductPrecision in_use(precision);
+        return kernels::matmul(in[0], in[1]);
+      },
+      [precision](const Saved& s, const Tensor& dy) {
+        const detail::CastAs as_forward(precision);
         const Tensor &x = s.input(0), &y = s.input(1);
         Tensor dx, dz;
         if (s.needs(0)) dx = sum_to(product(dy, transpose(y, -1, -2)), x.shape());
@@ -32,10 +39,15 @@ Tensor product(const Tensor& a, const Tensor& b) {
 
 /// x of rank 2.
 Tensor linear_rows(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  const kernels::Precision precision = detail::autocast_precision;
   return record(
       {"linear", {}, saves::input(0) | saves::input(1)}, {x, weight, bias},
-      [](const Inputs& in) { return kernels::linear(in[0], in[1], in[2]); },
-      [](const Saved& s, const Tensor& dy) {
+      [precision](const Inputs& in) {
+        const kernels::ProductPrecision in_use(precision);
+        return kernels::linear(in[0], in[1], in[2]);
+      },
+      [precision](const Saved& s, const Tensor& dy) {
+        const detail::CastAs as_forward(precision);
         Tensor dx, dweight, dbias;
         if (s.needs(0)) dx = matmul(dy, s.input(1));
         if (s.needs(1)) dweight = matmul(t(dy), s.input(0));

@@ -36,16 +36,23 @@ std::shared_ptr<const Ready> make(const Window& w, bool winograd) {
   r->y.plain = Desc(s.y, f32, last);
   r->weight.plain = Desc(s.weight, f32, weight_tag(axes, w.shape->groups > 1));
   if (w.bias) r->bias = Desc(s.bias, f32, Tag::a);
-  const Desc any(s.weight, f32, Tag::any), x = winograd ? Desc(s.x, f32, Tag::any) : r->x.plain,
-                                           y = winograd ? Desc(s.y, f32, Tag::any) : r->y.plain;
+  // The factors of the pass are rounded as they are converted, its result is not.
+  const auto factor = w.bfloat16 ? bf16 : f32;
+  const auto type = [&](ConvolutionPass result) { return w.pass == result ? f32 : factor; };
+  const Tag images = winograd ? Tag::any : last;
+  const Desc any(s.weight, type(ConvolutionPass::weight_grad), Tag::any),
+      x(s.x, type(ConvolutionPass::input_grad), images), y(s.y, type(ConvolutionPass::forward), images);
   const auto way = winograd ? dnnl::algorithm::convolution_winograd : dnnl::algorithm::convolution_direct;
   constexpr auto training = dnnl::prop_kind::forward_training;
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   using Forward = dnnl::convolution_forward;
+  // The forward pass that a gradient belongs to: the library has none whose factors are float32 and bfloat16.
+  const Desc from(s.x, factor, images), taps(s.weight, factor, Tag::any),
+      to(s.y, type(ConvolutionPass::forward), images);
   const Forward::desc description =
-      w.bias ? Forward::desc(training, way, x, any, r->bias, y, s.stride, s.dilation, s.before, s.after)
-             : Forward::desc(training, way, x, any, y, s.stride, s.dilation, s.before, s.after);
+      w.bias ? Forward::desc(training, way, from, taps, r->bias, to, s.stride, s.dilation, s.before, s.after)
+             : Forward::desc(training, way, from, taps, to, s.stride, s.dilation, s.before, s.after);
   dnnl::primitive_attr then;  // not a copy: copies share what they hold
   then.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   if (w.shape->relu) {
@@ -89,7 +96,7 @@ std::shared_ptr<const Ready> make(const Window& w, bool winograd) {
 
 std::shared_ptr<const Ready> make(const Window& w) {
   for (const bool winograd : {true, false}) {
-    if (winograd && winograd_tiles(w.batch, w.channels, w.results, *w.shape) < fewest_tiles) continue;
+    if (winograd && (w.bfloat16 || winograd_tiles(w.batch, w.channels, w.results, *w.shape) < fewest_tiles)) continue;
     try {
       return make(w, winograd);
     } catch (const dnnl::error&) {
@@ -99,14 +106,14 @@ std::shared_ptr<const Ready> make(const Window& w) {
   return std::make_shared<Ready>();
 }
 
-constexpr std::size_t key_numbers = 8 + 6 * 3;
+constexpr std::size_t key_numbers = 9 + 6 * 3;
 
 std::shared_ptr<const Ready> find(const Window& w) {
   static auto* cache = new Cache<key_numbers, Ready>;  // never destroyed: other threads may still compute at exit
   const Convolution& c = *w.shape;
   std::array<Int, key_numbers> key{static_cast<Int>(w.pass), w.batch,       w.channels, w.results, c.groups,
-                                   w.bias != nullptr,        threads_now(), c.relu};
-  std::size_t at = 8;
+                                   w.bias != nullptr,        threads_now(), c.relu,     w.bfloat16};
+  std::size_t at = 9;
   for (const Dims* each : {&c.input, &c.kernel, &c.output, &c.stride, &c.before, &c.dilation})
     for (int a = 0; a < 3; ++a) key[at++] = a < each->size() ? (*each)[a] : -1;
   return cache->get(key, [&] { return make(w); });

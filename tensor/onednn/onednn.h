@@ -22,6 +22,9 @@ struct Matmul {
 /// without having written anything, when oneDNN has no fast way to do it.
 bool product(const Matmul& p);
 
+/// The same with both factors rounded to bfloat16, the sums in float32.
+bool product_bfloat16(const Matmul& p);
+
 /// The implementation that product() uses for these sizes and strides, "" for none (for tests).
 const char* implementation(const Matmul& p);
 
@@ -32,7 +35,8 @@ struct Window {
   std::int64_t batch, channels, results;
   const Convolution* shape;
   float *x, *weight, *y;
-  const float* bias;  ///< (results), or null; read by the forward pass
+  const float* bias;      ///< (results), or null; read by the forward pass
+  bool bfloat16 = false;  ///< both factors are rounded to bfloat16, the sums in float32
 };
 
 /// As product().

@@ -9,7 +9,7 @@ namespace weft::kernels::onednn {
 using Int = std::int64_t;
 using Desc = dnnl::memory::desc;
 using Tag = dnnl::memory::format_tag;
-constexpr auto f32 = dnnl::memory::data_type::f32;
+constexpr auto f32 = dnnl::memory::data_type::f32, bf16 = dnnl::memory::data_type::bf16;
 
 /// The sizes as the library wants them: dilation counts the gaps, and there is a padding on either side.
 struct Sizes {

@@ -11,7 +11,7 @@ import sys
 import unittest
 
 PROGRAM, PEERS = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-OWN = ('growth_',)  # no peer has them
+OWN = ('growth_', 'bertmini_train_b16_bf16', 'resnet18_train_b64_bf16')  # no peer has them; torch's --bf16 is an option
 ELSEWHERE = ('qlinear', 'linear1024', 'relu16')  # quantised products, and what they are measured against
 HEAVY = ('big_', 'resnet18', 'gemm_4096', 'growth_')  # gigabytes, or seconds
 
@@ -67,6 +67,12 @@ class Cases(unittest.TestCase):
         done = run('--case', 'startup', '--json', '--samples', '1')
         self.assertEqual([json.loads(line)['case'] for line in done.stdout.splitlines()],
                          ['startup_first_op', 'startup_first_step'])
+
+    def test_bfloat16_is_skipped_where_the_cpu_lacks_it(self):
+        done = subprocess.run([PROGRAM, '--case', 'bertmini_train_b16_bf16', '--json'], stdout=subprocess.PIPE, text=True,
+                              env={**os.environ, 'WEFT_ISA': 'v2'})
+        self.assertEqual((done.returncode, json.loads(done.stdout)),
+                         (0, {'case': 'bertmini_train_b16_bf16', 'threads': 2, 'skipped': 'this CPU has no bfloat16'}))
 
     def test_no_such_case(self):
         done = run('--case', 'mlp')
