@@ -76,6 +76,7 @@ struct ChainBuilder {
   std::size_t last;
   std::vector<int> inputs{};
   std::vector<std::string> parts{};
+  double flops = 0;
 
   /// The inputs of the group, each once, in the order of their first use.
   void collect(std::size_t i) {
@@ -105,6 +106,7 @@ struct ChainBuilder {
       return s.name[0] == 'r' ? chain.step(op, number, a) : chain.step(op, a, number);
     }();
     parts.push_back(s.name);
+    flops += s.flops;
     return result;
   }
 };
@@ -133,6 +135,7 @@ void fuse_elementwise(Graph& g) {
     kernels::ElementwiseChain chain(static_cast<int>(builder.inputs.size()));
     builder.add(chain, i);
     Step step{.name = "elementwise", .inputs = builder.inputs, .outputs = g.steps[i].outputs, .parts = builder.parts};
+    step.flops = builder.flops;
     step.run = [chain](const Inputs& in, std::span<Tensor> out) { out[0] = chain(in.list()); };
     made.emplace_back(i, std::move(step));
   }

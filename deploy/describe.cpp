@@ -23,6 +23,12 @@ std::string size_text(double bytes) {
                                        : text(tenths / 10, '.', tenths % 10, ' ', units[unit]);
 }
 
+/// 73400000 -> "73.4".
+std::string millions(double flops) {
+  const auto tenths = static_cast<std::int64_t>(flops / 1e5 + 0.5);
+  return text(tenths / 10, '.', tenths % 10);
+}
+
 /// What a step does: its name, or those of the calls that became one.
 std::string title(const Step& s) {
   if (s.parts.empty()) return s.name;
@@ -53,8 +59,9 @@ std::string escaped(const std::string& s) {
 }  // namespace
 
 std::string describe(const Graph& g, const MemoryPlan& memory) {
-  std::vector<std::array<std::string, 5>> rows{{"step", "operation", "result", "bytes", "parameters"}};
+  std::vector<std::array<std::string, 6>> rows{{"step", "operation", "result", "bytes", "MFLOP", "parameters"}};
   std::size_t calls = 0, packed = 0, moved = 0;
+  double flops = 0;
   for (std::size_t i = 0; i < g.steps.size(); ++i) {
     const Step& s = g.steps[i];
     calls += std::max<std::size_t>(s.parts.size(), 1);
@@ -66,9 +73,11 @@ std::string describe(const Graph& g, const MemoryPlan& memory) {
       bytes += bytes_of(g[v]);
     }
     moved += bytes;
-    rows.push_back({text(i), title(s), shapes, size_text(static_cast<double>(bytes)), parameters(g, s)});
+    rows.push_back(
+        {text(i), title(s), shapes, size_text(static_cast<double>(bytes)), millions(s.flops), parameters(g, s)});
+    flops += s.flops;
   }
-  std::array<std::size_t, 5> width{};
+  std::array<std::size_t, 6> width{};
   for (const auto& row : rows)
     for (std::size_t c = 0; c < row.size(); ++c) width[c] = std::max(width[c], row[c].size());
   std::string out;
@@ -76,15 +85,15 @@ std::string describe(const Graph& g, const MemoryPlan& memory) {
     std::string line;
     for (std::size_t c = 0; c < row.size(); ++c) {
       const std::string pad(width[c] - row[c].size(), ' ');
-      const bool right = c == 0 || c == 3;
+      const bool right = c == 0 || c == 3 || c == 4;
       line += (c ? "  " : "") + (right ? pad + row[c] : row[c] + pad);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + '\n';
   }
-  out += text(calls, " calls in ", g.steps.size(), " steps; results ", size_text(static_cast<double>(moved)),
-              ", in one block of ", size_text(static_cast<double>(memory.bytes)), "; arranged weights ",
-              size_text(static_cast<double>(packed)), '\n');
+  out += text(calls, " calls in ", g.steps.size(), " steps; ", millions(flops), " MFLOP; results ",
+              size_text(static_cast<double>(moved)), ", in one block of ", size_text(static_cast<double>(memory.bytes)),
+              "; arranged weights ", size_text(static_cast<double>(packed)), '\n');
   return out;
 }
 

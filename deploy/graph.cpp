@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include <weft/autograd/grad.h>
+#include <weft/layers/profile_work.h>
 #include <weft/tensor/error.h>
 #include <weft/tensor/kernels.h>
 #include <weft/tensor/random.h>
@@ -88,6 +89,8 @@ class Recorder final : public detail::Tracer {
     }
     if (!moving) return;
     step.run = computation.keep();
+    detail::BackwardWork backward;
+    step.flops = detail::forward_work(detail::work_kind(call.name), inputs, outputs, backward).flops;
     graph_.steps.push_back(std::move(step));
   }
 

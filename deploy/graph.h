@@ -38,6 +38,7 @@ struct Step {
   Replay run{};
   std::vector<std::string> parts{};  ///< the names of the calls that became this one; empty for a plain call
   std::size_t packed = 0;            ///< bytes of weights that it holds arranged in its own way
+  double flops = 0;                  ///< its arithmetic, as the profiler counts it
 
   const AttributeValue* attribute(const char* wanted) const;
   /// Throw Error when the call has no such attribute.

@@ -110,8 +110,11 @@ Step merged(const Graph& g, std::size_t i, const Product& p, Replay run) {
   const Step& first = g.steps[i];
   Step step{.name = first.name, .attributes = first.attributes, .run = std::move(run), .parts = first.parts};
   if (step.parts.empty()) step.parts.push_back(first.name);
-  for (const std::size_t k : p.merged)
+  step.flops = first.flops;
+  for (const std::size_t k : p.merged) {
     if (g.steps[k].name != "reshape") step.parts.push_back(g.steps[k].name);
+    if (static_cast<int>(k) != p.norm) step.flops += g.steps[k].flops;
+  }
   step.inputs.push_back(first.inputs[0]);
   if (p.residual >= 0) step.inputs.push_back(p.residual);
   step.outputs = g.steps[p.last].outputs;
