@@ -17,7 +17,7 @@ constexpr const char* dashes[] = {"none", "7 3", "2 3", "9 3 2 3", "4 2", "12 4"
 
 std::string color_of(std::size_t k, bool embedded) {
   k %= std::size(colors);
-  return embedded ? "var(--line" + std::to_string(k + 1) + ")" : colors[k];
+  return embedded ? std::string("var(--line").append(std::to_string(k + 1)).append(")") : colors[k];
 }
 
 std::string number(double v) {
@@ -213,13 +213,16 @@ std::string plot(const std::vector<Line>& lines, const PlotOptions& options) {
       // Side by side, so that intervals of several lines do not hide each other.
       const double at =
           at_x(x) + (line.low.empty() ? 0 : 2.0 * static_cast<double>(k) - static_cast<double>(lines.size()) + 1);
-      path += (pen ? "L" : "M") + pixel(at) + " " + pixel(at_y(line.y[i]));
+      path += pen ? 'L' : 'M';
+      path += pixel(at) + ' ' + pixel(at_y(line.y[i]));
       pen = true;
       if (i % every == k % every || line.y.size() == 1) marks += mark(k, at, at_y(line.y[i]), color);
       if (!line.low.empty() && std::isfinite(line.low[i]) && std::isfinite(line.high[i]))
-        intervals += "M" + pixel(at) + " " + pixel(at_y(line.low[i])) + "V" + pixel(at_y(line.high[i]));
+        intervals +=
+            std::string("M").append(pixel(at)) + ' ' + pixel(at_y(line.low[i])) + 'V' + pixel(at_y(line.high[i]));
     }
-    if (!intervals.empty()) out += "<path d=\"" + intervals + "\" fill=\"none\" stroke=\"" + color + "\"/>\n";
+    if (!intervals.empty())
+      out += "<path d=\"" + intervals + "\" fill=\"none\" stroke=\"" + color + "\" opacity=\"0.6\"/>\n";
     if (!options.points)
       out += "<path d=\"" + path + "\" fill=\"none\" stroke=\"" + color + "\" stroke-width=\"2\" stroke-dasharray=\"" +
              dashes[k % std::size(dashes)] + "\"/>\n";

@@ -101,9 +101,9 @@ const char* const page_script = R"js('use strict';
     const block = (title, ...kids) => columns.append(h('div', {}, h('h4', {}, title), ...kids));
     block('Probabilities', table('Probabilities', ['Class', 'Probability'], order.map(([v, c]) => [name(c), [f(v), bar(v)]])),
       order.length < probabilities.length ? h('p', {className: 'soft'}, `The ${order.length} most probable of ${probabilities.length} classes.`) : '');
-    const words = {'1': 'measured', '0': 'missing', g: 'generated'};
-    block('Evidence', table('Evidence of each modality', ['Modality', 'State', ...(weights ? ['Weight'] : []), 'Shapley', 'If dropped'],
-      data.modalities.map((m, i) => [m, words[state[i]], ...(weights ? [[f(weights[i]), bar(weights[i])]] : []), [signed(shapley[i]), bar(shapley[i], true)], state[i] === '0' ? '–' : signed(drop[i])]), 2),
+    const under = (name, note) => note ? [name, h('br'), h('small', {className: 'soft'}, note)] : name;
+    block('Evidence', table('Evidence of each modality', ['Modality', ...(weights ? ['Weight'] : []), 'Shapley', 'If dropped'],
+      data.modalities.map((m, i) => [under(m, {'0': 'missing', g: 'generated'}[state[i]]), ...(weights ? [[f(weights[i]), bar(weights[i])]] : []), [signed(shapley[i]), bar(shapley[i], true)], state[i] === '0' ? '–' : signed(drop[i])])),
       h('p', {className: 'soft'}, `Shapley values say how much each modality moved the probability of ${name(answer)}: from ${f(base)} with nothing known to ${f(base + shapley.reduce((a, b) => a + b, 0))}. "If dropped": how the probability changes when that modality alone is taken away.`),
       missing.length ? h('p', {}, `Missing: ${missing.join(', ')}; weighed 0.`) : '',
       made.length ? h('p', {}, `Generated from the other modalities, not measured: ${made.join(', ')}.`) : '');
@@ -114,8 +114,8 @@ const char* const page_script = R"js('use strict';
     if (bin) fact('Certainty', bin[0] ? `Of ${bin[0]} ${data.bins_of} answered with ${10 * k} to ${10 * (k + 1)}% certainty, ${percent(bin[2])} were right.${bin[0] < 20 ? ' That is few to judge by.' : ''}` : `No ${data.bins_of} had a certainty like this one: nothing is known about how often such answers are right.`);
     block('How reliable', facts);
     if (nearest.length) block('Nearest training cases', table('Nearest training cases', ['Case', 'Class', 'Distance'], nearest.map(([n, c, d]) => [n, name(c), short(d)]), 2));
-    if (features.length) block('What counted most', table('Features that counted most', ['Feature', 'Modality', 'Value', 'Attribution'],
-      features.map(([m, n, v, a]) => [data.names[n], data.modalities[m], short(v), signed(a)]), 2),
+    if (features.length) block('What counted most', table('Features that counted most', ['Feature', 'Value', 'Attribution'],
+      features.map(([m, n, v, a]) => [under(data.names[n], data.modalities[m]), short(v), signed(a)])),
       h('p', {className: 'soft'}, `Attribution: what the feature added to the evidence for ${name(answer)} (integrated gradients); the largest ones.`));
     if (change) block('What would change the answer', h('p', {}, `The answer would become ${name(change[1])} if in ${data.modalities[change[0]]} these values alone were other ones:`),
       table('Changes that turn the answer', ['Feature', 'From', 'To'], change[2].map(([n, a, b]) => [data.names[n], short(a), short(b)])),

@@ -16,19 +16,21 @@ a { color: var(--mark); } :focus-visible { outline: 2px solid var(--mark); outli
 p { max-width: 48rem; margin: .6rem 0; } ul.plain { max-width: 48rem; padding-left: 1.2rem; }
 .soft, figcaption small { color: var(--soft); font-size: .9rem; }
 nav ul { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; list-style: none; padding: 0; margin: .8rem 0; } nav a { display: inline-block; padding: .2rem 0; }
-.wide { overflow-x: auto; } .tall { max-height: 34rem; overflow-y: auto; border-bottom: 1px solid var(--edge); } .tall thead th { position: sticky; top: 0; background: var(--paper); box-shadow: 0 1px var(--edge); }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; min-width: 100%; overflow-wrap: normal; }
+/* A shadow at the right edge for as long as there is more to scroll to. */
+.wide { overflow-x: auto; background: linear-gradient(to left, var(--paper) 1rem, transparent) 100% 0 / 2rem 100% no-repeat local, linear-gradient(to left, var(--edge), transparent) 100% 0 / .7rem 100% no-repeat scroll; } .tall { max-height: 34rem; overflow-y: auto; border-bottom: 1px solid var(--edge); } .tall thead th { position: sticky; top: 0; background: var(--paper); box-shadow: 0 1px var(--edge); }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; min-width: min(100%, 34rem); overflow-wrap: normal; }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; vertical-align: baseline; }
 thead th { white-space: normal; vertical-align: bottom; } th:first-child, .left { text-align: left; } tbody th { font-weight: 400; }
 tr.chosen th, tr.chosen td { font-weight: 700; background: var(--shade); } tr.chosen small { font-weight: 400; }
 td.main small { color: var(--soft); font-size: .9em; margin: 0 .6rem; } tr.chosen td.main small { color: var(--ink); }
-svg.whisker { vertical-align: middle; } svg.bar { display: inline-block; vertical-align: middle; margin-left: .4rem; }
+td.main { min-width: 21rem; } svg.whisker { float: right; margin: .3rem 0; } svg.bar { display: inline-block; vertical-align: middle; margin-left: .4rem; }
 th button { font: inherit; color: inherit; background: none; border: 0; padding: .2rem 0; margin: 0; text-align: inherit; cursor: pointer; font-weight: 700; min-height: 1.6rem; }
 th button::after { content: " \2195"; color: var(--soft); font-weight: 400; } th[aria-sort=ascending] button::after { content: " \2191"; color: var(--ink); } th[aria-sort=descending] button::after { content: " \2193"; color: var(--ink); }
 tbody th button { color: var(--mark); text-decoration: underline; font-weight: 400; } tbody th button::after { content: none; }
 .tools { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: end; margin: .6rem 0; } .tools label { display: grid; font-size: .9rem; color: var(--soft); }
 input, select, .tools button, .card button { font: inherit; color: var(--ink); background: var(--paper); border: 1px solid var(--edge); border-radius: .3rem; padding: .35rem .5rem; max-width: 100%; }
 .tools output { font-size: .9rem; color: var(--soft); padding: .35rem 0; } .tools button, .card button { cursor: pointer; background: var(--shade); }
+#patient-list th, #patient-list td { text-align: left; } #patient-list th:first-child { max-width: 14rem; white-space: normal; overflow-wrap: anywhere; }
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)); gap: 1.4rem; margin: 1rem 0; } figure { margin: 0; } figcaption { font-weight: 600; }
 figure > svg { width: 100%; max-width: 30rem; height: auto; display: block; color: var(--soft); }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: .1rem .9rem; padding: 0; margin: .2rem 0; font-size: .85rem; } .sample { vertical-align: middle; }
@@ -39,8 +41,8 @@ dl.facts { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; 
 .card .big { font-size: 1.25rem; margin: .3rem 0; } .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); gap: 0 2rem; align-items: start; } .columns > * { min-width: 0; }
 [hidden] { display: none !important; }
 @media (max-width: 40rem) {
-  th, td { padding: .3rem .4rem; } table { font-size: .92rem; } th:first-child { white-space: normal; min-width: 6rem; }
-  td.main small, td.main svg { display: block; margin: 0; } svg.bar { width: 2.6rem; height: .35rem; margin-left: .2rem; } .card { padding: .1rem .7rem .7rem; } dl.facts { grid-template-columns: 1fr; gap: 0; } dl.facts dd { margin-bottom: .5rem; }
+  th, td { padding: .3rem .35rem; } .card table { font-size: .85rem; } table { font-size: .92rem; } th:first-child { white-space: normal; min-width: 6rem; }
+  td.main { min-width: 0; } td.main small, td.main svg { display: block; float: none; margin: 0; } svg.bar { width: 2.6rem; height: .35rem; margin-left: .2rem; } .card { padding: .1rem .7rem .7rem; } dl.facts { grid-template-columns: 1fr; gap: 0; } dl.facts dd { margin-bottom: .5rem; }
 }
 @media print {
   :root { color-scheme: light; } @page { margin: 15mm; } body { max-width: none; padding: 0; font-size: 10pt; }

@@ -150,8 +150,7 @@ std::string patient_row(const Explained& explained, const Patient& p) {
   return row({escape(p.id), escape(name(p.prediction)), fixed(certainty_of(p)),
               set.size() > 3 ? text(set.size(), " classes") : joined(set),
               p.label ? (*p.label == p.prediction ? "right" : text("wrong: ", escape(name(*p.label)))) : "not known",
-              joined(missing), joined(generated), escape(explained.modalities[strongest])},
-             1);
+              joined(missing), joined(generated), escape(explained.modalities[strongest])});
 }
 
 /// How often the answers are right and how large the sets are, in one sentence each.

@@ -55,9 +55,10 @@ class Writer {
                         " (to learn from / to test on). Whatever is learned or chosen sees rows to learn from only."));
     const Summary& main = *leading(run, findings).front();
     const data::Interval& score = main.metrics[0];
-    fact("How good", text("<strong>", escape(main.method), "</strong>: ", escape(metric_title(run.metric)), " <strong>",
-                          fixed(score.estimate), "</strong> (", percent(run.level), " interval ", span(score), ").",
-                          in_words(run.metric, score.estimate)));
+    fact("How good", text(main.chosen ? "The fusion <strong>chosen on validation data</strong>: "
+                                      : text("<strong>", escape(main.method), "</strong>: "),
+                          escape(metric_title(run.metric)), " <strong>", fixed(score.estimate), "</strong> (",
+                          percent(run.level), " interval ", span(score), ").", in_words(run.metric, score.estimate)));
     if (findings.paired) fusing(run, *findings.paired);
     fact("How sure",
          text(percent(main.error.estimate), " of the test cases are answered wrongly. If the ", percent(run.refer),
@@ -115,6 +116,9 @@ class Writer {
   void of_comparison(const Run& run) {
     const Findings& findings = report_.findings;
     const Summary& main = *leading(run, findings).front();
+    if (run.splits < 5)
+      beware(text("There were ", run.splits, run.splits == 1 ? " split" : " splits",
+                  " only: intervals of so few are very wide, or cannot be had."));
     if (run.test_rows < 100)
       beware(
           text("Each split tests on ", run.test_rows, " rows only: figures vary much by chance, see the intervals."));

@@ -18,13 +18,16 @@ std::string of_methods(const Run& run, const Findings& findings) {
                      .sortable = true};
   table.header.insert(table.header.end(), run.modalities.begin(), run.modalities.end());
   std::string rows;
+  std::size_t count = 0;
   for (const Summary& each : findings.rows)
     for (std::size_t c = 0; learns_weights(each) && c < run.classes.size(); ++c) {
       std::vector<std::string> cells = {escape(each.method), escape(run.classes[c])};
       for (std::size_t m = 0; m < modalities; ++m) cells.push_back(number_and_bar(each.weights[c * modalities + m]));
       rows += row(cells, 2);
+      ++count;
     }
-  table.filter = findings.rows.size() * run.classes.size() > 20;
+  table.filter = count > 8;
+  table.tall = count > 40;
   if (table.filter) table.choices = {0, 1};
   std::string out = rows.empty() ? "" : open_table(table) + rows + close_table;
   if (const std::string note = fixed_weights_note(findings); !note.empty()) out += soft(note);
@@ -40,7 +43,7 @@ std::string of_groups(const Explained& explained) {
                      .header = {"Group", "What"},
                      .left = 2,
                      .sortable = true,
-                     .filter = explained.groups.size() > 4,
+                     .filter = explained.groups.size() > 2,
                      .choices = {1}};
   table.header.insert(table.header.end(), explained.modalities.begin(), explained.modalities.end());
   table.header.emplace_back("patients");

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <functional>
 
 #include <weft/show/plot.h>
 #include <weft/study/report_sections.h>
@@ -100,28 +101,44 @@ std::vector<std::pair<std::string, std::string>> pictures(const Robustness& run,
 
 namespace {
 
-/// The curves of a chapter in pictures: one for each modality, or one for all.
+/// One picture of some curves of a chapter; empty when there are none.
+std::string drawn(const Robustness& run, const Chapter& part, const std::string& title,
+                  const std::function<bool(const Curves&)>& belongs,
+                  const std::function<std::string(const Curves&)>& name) {
+  std::vector<Line> lines;
+  std::string said = text(part.title, ", ", title, '.');
+  for (const Curves* c : part.curves) {
+    if (!belongs(*c)) continue;
+    Line line{name(*c), {}, levels_of(part.kind)};
+    for (const data::Interval& i : c->at) {
+      line.y.push_back(i.estimate);
+      line.low.push_back(i.low);
+      line.high.push_back(i.high);
+    }
+    said += text(' ', line.name, ": ", fixed(line.y.front()), " to ", fixed(line.y.back()), '.');
+    lines.push_back(std::move(line));
+  }
+  if (lines.empty()) return "";
+  return figure(title, lines, {.x_label = part.axis, .y_label = metric_title(run.metrics[0]), .description = said});
+}
+
+/// The curves of a chapter in pictures of few lines: one for each modality, for each fusion with its ways to fill gaps,
+/// or one for all fusions.
 std::string drawn(const Robustness& run, const Chapter& part) {
   std::string out;
-  std::vector<std::string> modalities = {""};
-  if (part.single) modalities = run.modalities;
-  for (const std::string& modality : modalities) {
-    std::vector<Line> lines;
-    std::string said = text(part.title, modality.empty() ? "" : ": ", modality, '.');
-    for (const Curves* c : part.curves) {
-      if (c->modality != modality) continue;
-      Line line{modality.empty() ? name_of(*c) : c->fusion, {}, levels_of(part.kind)};
-      for (const data::Interval& i : c->at) {
-        line.y.push_back(i.estimate);
-        line.low.push_back(i.low);
-        line.high.push_back(i.high);
-      }
-      said += text(' ', line.name, ": ", fixed(line.y.front()), " to ", fixed(line.y.back()), '.');
-      lines.push_back(std::move(line));
-    }
-    if (!lines.empty())
-      out += figure(modality.empty() ? part.title : modality, lines,
-                    {.x_label = part.axis, .y_label = metric_title(run.metrics[0]), .description = said});
+  const auto fusion = [](const Curves& c) { return c.fusion; };
+  if (part.single) {
+    for (const std::string& m : run.modalities)
+      out += drawn(
+          run, part, m, [&](const Curves& c) { return c.modality == m; }, fusion);
+  } else if (part.kind == Disturbance::missing) {
+    for (const std::string& f : run.fusions)
+      out += drawn(
+          run, part, f, [&](const Curves& c) { return c.fusion == f; },
+          [](const Curves& c) { return std::string(name_of(c.gaps)); });
+  } else {
+    out = drawn(
+        run, part, "all fusions", [](const Curves&) { return true; }, fusion);
   }
   return figures(out);
 }
