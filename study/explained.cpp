@@ -67,7 +67,10 @@ class Reader {
     if (!in.at("label").is_null()) p.label = label(in["label"]);
     p.prediction = label(in.at("prediction"));
     p.probabilities = numbers(in.at("probabilities"), out_.classes.size());
-    for (const Json& c : in.at("set")) p.set.push_back(label(c));
+    if (const Json& set = in.at("set"); !set.is_null()) {
+      p.set.emplace();
+      for (const Json& c : set) p.set->push_back(label(c));
+    }
     p.present = flags(in.at("present"), m);
     p.generated = flags(in.at("generated"), m);
     p.weights = numbers_or_none(in.at("weights"), m);

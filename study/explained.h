@@ -35,13 +35,15 @@ struct Patient {
   std::string id;
   std::optional<std::int64_t> label;
   std::int64_t prediction = 0;
-  std::vector<double> probabilities;                           ///< (C,)
-  std::vector<std::int64_t> set;                               ///< classes of the conformal prediction set
-  std::vector<bool> present, generated;                        ///< measured; filled in from the others
-  std::vector<double> weights;                                 ///< empty: the fusion has none
-  std::vector<double> shapley, drop_one;                       ///< of the predicted class's probability
-  double base = 0;                                             ///< that probability with nothing present
-  std::vector<Neighbour> nearest;                              ///< training cases
+  std::vector<double> probabilities;  ///< (C,)
+  /// Classes of the conformal prediction set; none where the model has no rows to calibrate one on.
+  std::optional<std::vector<std::int64_t>> set;
+  std::vector<bool> present, generated;  ///< measured; filled in from the others
+  std::vector<double> weights;           ///< empty: the fusion has none
+  std::vector<double> shapley;           ///< of the predicted class's probability
+  std::vector<double> drop_one;          ///< that probability minus what remains of it without the modality
+  double base = 0;                       ///< that probability with nothing present
+  std::vector<Neighbour> nearest;        ///< training cases
   std::vector<std::pair<std::size_t, Contribution>> features;  ///< with the modality they are of
   std::optional<Counterfactual> counterfactual;
 };

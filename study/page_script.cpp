@@ -90,7 +90,8 @@ const char* const page_script = R"js('use strict';
     const out = h('article', {className: 'card'});
     const add = (title, ...kids) => out.append(h('h4', {}, title), ...kids);
     out.append(h('h3', {tabIndex: -1}, `Patient ${id}`));
-    const says = set.length === 0 ? `No class belongs to the ${level} prediction set: this case is unlike the cases the set was calibrated on.`
+    const says = set === null ? 'There is no prediction set: the model was kept without rows to calibrate one on.'
+      : set.length === 0 ? `No class belongs to the ${level} prediction set: this case is unlike the cases the set was calibrated on.`
       : set.length === 1 ? `The ${level} prediction set holds only ${name(set[0])}.`
       : set.length === data.classes.length ? `The ${level} prediction set holds every class: at this level nothing can be ruled out.`
       : `The ${level} prediction set cannot be narrowed below ${set.map(name).join(' or ')}.`;
@@ -102,9 +103,9 @@ const char* const page_script = R"js('use strict';
     block('Probabilities', table('Probabilities', ['Class', 'Probability'], order.map(([v, c]) => [name(c), [f(v), bar(v)]])),
       order.length < probabilities.length ? h('p', {className: 'soft'}, `The ${order.length} most probable of ${probabilities.length} classes.`) : '');
     const under = (name, note) => note ? [name, h('br'), h('small', {className: 'soft'}, note)] : name;
-    block('Evidence', table('Evidence of each modality', ['Modality', ...(weights ? ['Weight'] : []), 'Shapley', 'If dropped'],
+    block('Evidence', table('Evidence of each modality', ['Modality', ...(weights ? ['Weight'] : []), 'Shapley', 'Lost without it'],
       data.modalities.map((m, i) => [under(m, {'0': 'missing', g: 'generated'}[state[i]]), ...(weights ? [[f(weights[i]), bar(weights[i])]] : []), [signed(shapley[i]), bar(shapley[i], true)], state[i] === '0' ? '–' : signed(drop[i])])),
-      h('p', {className: 'soft'}, `Shapley values say how much each modality moved the probability of ${name(answer)}: from ${f(base)} with nothing known to ${f(base + shapley.reduce((a, b) => a + b, 0))}. "If dropped": how the probability changes when that modality alone is taken away.`),
+      h('p', {className: 'soft'}, `Shapley values say how much each modality moved the probability of ${name(answer)}: from ${f(base)} with nothing known to ${f(base + shapley.reduce((a, b) => a + b, 0))}. "Lost without it": by how much that probability falls when the modality alone is taken away.`),
       missing.length ? h('p', {}, `Missing: ${missing.join(', ')}; weighed 0.`) : '',
       made.length ? h('p', {}, `Generated from the other modalities, not measured: ${made.join(', ')}.`) : '');
     const same = nearest.filter(n => n[1] === answer).length, facts = h('dl', {className: 'facts'});
@@ -134,6 +135,13 @@ const char* const page_script = R"js('use strict';
       place.replaceChildren(...which.map(i => card(data, data.patients[i])));
       place.querySelectorAll('.card').forEach((each, at) => {
         const i = which[at];
+        each.append(h('button', {type: 'button', onclick: () => {
+          each.classList.add('alone');
+          document.body.classList.add('one-card');
+          print();
+          document.body.classList.remove('one-card');
+          each.classList.remove('alone');
+        }}, 'Print this card'), ' ');
         each.append(h('button', {type: 'button', onclick: () => { each.remove(); rows[i].querySelector('button').focus(); }}, 'Close and back to the list'));
       });
       if (focus && which.length) { const title = place.querySelector('h3'); title.focus(); title.scrollIntoView(); }

@@ -17,13 +17,13 @@ p { max-width: 48rem; margin: .6rem 0; } ul.plain { max-width: 48rem; padding-le
 .soft, figcaption small { color: var(--soft); font-size: .9rem; }
 nav ul { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; list-style: none; padding: 0; margin: .8rem 0; } nav a { display: inline-block; padding: .2rem 0; }
 /* A shadow at the right edge for as long as there is more to scroll to. */
-.wide { overflow-x: auto; background: linear-gradient(to left, var(--paper) 1rem, transparent) 100% 0 / 2rem 100% no-repeat local, linear-gradient(to left, var(--edge), transparent) 100% 0 / .7rem 100% no-repeat scroll; } .tall { max-height: 34rem; overflow-y: auto; border-bottom: 1px solid var(--edge); } .tall thead th { position: sticky; top: 0; background: var(--paper); box-shadow: 0 1px var(--edge); }
+.wide { overflow-x: auto; background: linear-gradient(to left, var(--paper) 1rem, transparent) 100% 0 / 2rem 100% no-repeat local, linear-gradient(to left, var(--line), transparent) 100% 0 / .8rem 100% no-repeat scroll; } .tall { max-height: 34rem; overflow-y: auto; border-bottom: 1px solid var(--edge); } .tall thead th { position: sticky; top: 0; background: var(--paper); box-shadow: 0 1px var(--edge); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; min-width: min(100%, 34rem); overflow-wrap: normal; }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; vertical-align: baseline; }
 thead th { white-space: normal; vertical-align: bottom; } th:first-child, .left { text-align: left; } tbody th { font-weight: 400; }
 tr.chosen th, tr.chosen td { font-weight: 700; background: var(--shade); } tr.chosen small { font-weight: 400; }
 td.main small { color: var(--soft); font-size: .9em; margin: 0 .6rem; } tr.chosen td.main small { color: var(--ink); }
-td.main { min-width: 21rem; } svg.whisker { float: right; margin: .3rem 0; } svg.bar { display: inline-block; vertical-align: middle; margin-left: .4rem; }
+td.main small { display: inline-block; min-width: 6.6rem; } svg.whisker { vertical-align: middle; } svg.bar { display: inline-block; vertical-align: middle; margin-left: .4rem; }
 th button { font: inherit; color: inherit; background: none; border: 0; padding: .2rem 0; margin: 0; text-align: inherit; cursor: pointer; font-weight: 700; min-height: 1.6rem; }
 th button::after { content: " \2195"; color: var(--soft); font-weight: 400; } th[aria-sort=ascending] button::after { content: " \2191"; color: var(--ink); } th[aria-sort=descending] button::after { content: " \2193"; color: var(--ink); }
 tbody th button { color: var(--mark); text-decoration: underline; font-weight: 400; } tbody th button::after { content: none; }
@@ -42,12 +42,13 @@ dl.facts { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; 
 [hidden] { display: none !important; }
 @media (max-width: 40rem) {
   th, td { padding: .3rem .35rem; } .card table { font-size: .85rem; } table { font-size: .92rem; } th:first-child { white-space: normal; min-width: 6rem; }
-  td.main { min-width: 0; } td.main small, td.main svg { display: block; float: none; margin: 0; } svg.bar { width: 2.6rem; height: .35rem; margin-left: .2rem; } .card { padding: .1rem .7rem .7rem; } dl.facts { grid-template-columns: 1fr; gap: 0; } dl.facts dd { margin-bottom: .5rem; }
+  td.main small, td.main svg { display: block; margin: 0; } svg.bar { width: 2.6rem; height: .35rem; margin-left: .2rem; } .card { padding: .1rem .7rem .7rem; } dl.facts { grid-template-columns: 1fr; gap: 0; } dl.facts dd { margin-bottom: .5rem; }
 }
 @media print {
-  :root { color-scheme: light; } @page { margin: 15mm; } body { max-width: none; padding: 0; font-size: 10pt; }
+  :root { color-scheme: light; font-size: 10pt; } @page { margin: 15mm; } body { max-width: none; padding: 0; font-size: 1rem; }
+  .one-card header, .one-card section:not(#patients), .one-card #patients > :not(#cards), .one-card .card:not(.alone) { display: none; }
   nav, .tools, .card button { display: none !important; } .wide, .tall { overflow: visible; max-height: none; } table { font-size: 8pt; } th, td { white-space: normal; padding: .15rem .3rem; }
-  th button::after { content: none !important; } tbody th button { color: inherit; text-decoration: none; } .tall thead th { position: static; }
+  th button { min-height: 0; padding: 0; } th button::after { content: none !important; } tbody th button { color: inherit; text-decoration: none; } .tall thead th { position: static; }
   figure, tr, .answer { break-inside: avoid; } h2, h3, h4 { break-after: avoid; } .figures { grid-template-columns: 1fr 1fr; } .card { break-before: page; border: 0; padding: 0; } pre { white-space: pre-wrap; }
 }
 )css";

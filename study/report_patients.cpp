@@ -13,7 +13,7 @@ namespace {
 using Json = nlohmann::json;
 
 // A card shows no more; what is left out counted least.
-constexpr std::size_t features_per_modality = 4, features_at_most = 20, changes_at_most = 8;
+constexpr std::size_t features_per_modality = 4, features_at_most = 12, changes_at_most = 8;
 
 /// Few digits: a thousand patients must fit into a page.
 double rounded(double v) {
@@ -92,7 +92,7 @@ class Cards {
             p.label ? Json(*p.label) : Json(nullptr),
             p.prediction,
             rounded(p.probabilities),
-            p.set,
+            p.set ? Json(*p.set) : Json(nullptr),
             state,
             p.weights.empty() ? Json(nullptr) : rounded(p.weights),
             rounded(p.shapley),
@@ -138,7 +138,8 @@ std::string joined(const std::vector<std::string>& names) {
 std::string patient_row(const Explained& explained, const Patient& p) {
   const auto name = [&](std::int64_t c) { return explained.classes[static_cast<std::size_t>(c)]; };
   std::vector<std::string> set, missing, generated;
-  for (const std::int64_t c : p.set) set.push_back(name(c));
+  if (p.set)
+    for (const std::int64_t c : *p.set) set.push_back(name(c));
   std::size_t strongest = 0;
   for (std::size_t m = 0; m < p.present.size(); ++m) {
     if (p.generated[m])
@@ -148,31 +149,35 @@ std::string patient_row(const Explained& explained, const Patient& p) {
     if (std::abs(p.shapley[m]) > std::abs(p.shapley[strongest])) strongest = m;
   }
   return row({escape(p.id), escape(name(p.prediction)), fixed(certainty_of(p)),
-              set.size() > 3 ? text(set.size(), " classes") : joined(set),
+              !p.set           ? "–"
+              : set.size() > 3 ? text(set.size(), " classes")
+                               : joined(set),
               p.label ? (*p.label == p.prediction ? "right" : text("wrong: ", escape(name(*p.label)))) : "not known",
               joined(missing), joined(generated), escape(explained.modalities[strongest])});
 }
 
-/// How often the answers are right and how large the sets are, in one sentence each.
+std::string share(std::size_t part, std::size_t all) {
+  return percent(static_cast<double>(part) / static_cast<double>(all));
+}
+
+/// How often the answers are right and how large the sets are.
 std::string overview(const Explained& explained) {
-  std::size_t known = 0, right = 0, covered = 0, narrow = 0;
+  std::size_t known = 0, right = 0, covered = 0, sets = 0, narrow = 0;
   for (const Patient& p : explained.patients) {
-    narrow += p.set.size() == 1;
+    sets += p.set.has_value();
+    narrow += p.set && p.set->size() == 1;
     if (!p.label) continue;
     ++known;
     right += *p.label == p.prediction;
-    covered += std::ranges::find(p.set, *p.label) != p.set.end();
+    covered += p.set && std::ranges::find(*p.set, *p.label) != p.set->end();
   }
-  const auto n = static_cast<double>(explained.patients.size());
-  std::string out =
-      text("<p>", explained.patients.size(), " patients. The ", percent(explained.level),
-           " prediction set is narrowed to one class for ", percent(static_cast<double>(narrow) / n), ".");
-  if (known > 0)
-    out += text(" Of the ", known, " whose class is known, ",
-                percent(static_cast<double>(right) / static_cast<double>(known)),
-                " are answered right, and the set holds the true class for ",
-                percent(static_cast<double>(covered) / static_cast<double>(known)), ".");
-  return out + "</p>\n";
+  std::string out = text("<p>", explained.patients.size(), " patients.");
+  if (sets > 0)
+    out += text(" The ", percent(explained.level), " prediction set is narrowed to one class for ", share(narrow, sets),
+                ".");
+  if (known > 0) out += text(" Of the ", known, " whose class is known, ", share(right, known), " are answered right");
+  if (known > 0 && sets > 0) out += text(", and the set holds the true class for ", share(covered, known));
+  return out + (known > 0 ? ".</p>\n" : "</p>\n");
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ std::string of_methods(const Run& run, const Findings& findings) {
 std::string of_groups(const Explained& explained) {
   if (explained.groups.empty()) return "";
   TableOptions table{.caption = text("The kept model (", explained.fusion,
-                                     "): mean weights, mean size of Shapley values, and mean change of the probability "
+                                     "): mean weights, mean size of Shapley values, and mean loss of the probability "
                                      "when a modality is taken away, by group of patients"),
                      .header = {"Group", "What"},
                      .left = 2,
@@ -58,7 +58,7 @@ std::string of_groups(const Explained& explained) {
     };
     line("weight", g.weights);
     line("Shapley", g.shapley);
-    line("if dropped", g.drop_one);
+    line("lost without it", g.drop_one);
   }
   return out + close_table;
 }

@@ -119,7 +119,7 @@ class Reports(unittest.TestCase):
         found = self.open({'file': 'run/report.html', 'width': 390, 'steps': [
             ['focus', '#patient-list tbody tr:nth-child(3) button'], ['press', 'Enter'], ['read', 'title', focus],
             ['read', 'hash', 'location.hash'], ['read', 'card', 'document.querySelector(".card").textContent'],
-            ['focus', '.card > button'], ['press', 'Enter'], ['read', 'back', focus],
+            ['focus', '.card > button:last-child'], ['press', 'Enter'], ['read', 'back', focus],
             ['read', 'cards', 'document.querySelectorAll(".card").length']]})[0]['read']
         self.assertEqual([found['title'], found['hash'], found['back'], found['cards']],
                          ['Patient case 3', '#patient-2', 'case 3', 0])
@@ -154,6 +154,17 @@ class Reports(unittest.TestCase):
         self.assertEqual([found['errors'], found['requests']], [[], []])
         self.assertIn('case 40', page)
         self.assertIn('<noscript>', page)
+
+    def test_one_card_is_printed_alone(self):
+        # What is on paper is what is shown while print() runs.
+        record = '''window.print = () => { window.shown = [...document.querySelectorAll('header, section, .card, #patient-list')]
+            .filter(e => e.checkVisibility()).map(e => e.id || e.className); }'''
+        found = self.open({'file': 'run/report.html', 'hash': '#patient-2', 'print': True, 'steps': [
+            ['read', 'nothing', record + '; 0'], ['read', 'printed', 'document.querySelector(".card > button").onclick()'],
+            ['read', 'shown', 'window.shown'], ['read', 'after', 'document.body.className']]})[0]
+        self.assertEqual(found['errors'], [])
+        self.assertEqual(found['read']['shown'], ['patients', 'card alone'])
+        self.assertEqual(found['read']['after'], '')
 
     def test_printing_leaves_out_what_is_for_the_screen(self):
         shown = 's => getComputedStyle(document.querySelector(s)).display'
