@@ -568,6 +568,15 @@ class Command(unittest.TestCase):
                    'clinic/study.toml:16: modality "image" has 256 columns, which the shape of its cnn does not fit',
                    'help: give shape = [channels, height, width], and numbers without indicators')
 
+    def test_simulated_patients_of_whom_little_is_known_may_look_the_same(self):
+        self.weft('simulate', 'clinic', '--patients', '600', '--missing', 'random', '--out', 'clinic', '--quiet')
+        study = self.read('clinic', 'study.toml').decode().replace('epochs = 12', 'epochs = 1')
+        self.write('clinic/study.toml', study)
+        done = self.weft('train', 'clinic/study.toml', '--out', 'kept', '--quiet')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.write('clinic/study.toml', study.replace('duplicates = "allow"', ''))
+        self.fails(self.weft('train', 'clinic/study.toml', '--out', 'out', '--quiet'), 'are the same in everything')
+
     def test_simulate_wrongly(self):
         self.fails(self.weft('simulate'), 'weft simulate: a command is required\n  help: run weft simulate --help')
         self.fails(self.weft('simulate', 'clinik'), 'weft simulate: there is no command "clinik"; the closest name is "clinic"')
