@@ -10,14 +10,14 @@
 namespace weft::study {
 
 struct CommandOptions {
-  std::string study;                 ///< a study file (train, compare) or a model's folder (evaluate, predict)
-  std::string rows;                  ///< a CSV of new rows (predict; optional for evaluate)
-  std::vector<std::string> folders;  ///< report: those of runs
-  std::string out;                   ///< folder of results; predict: a CSV file; empty: runs/<study>, predict: stdout
+  std::string study;  ///< a study file (train, compare) or a model's folder (evaluate, predict)
+  std::string rows;   ///< a CSV of new rows (predict; optional for evaluate)
+  std::string out;    ///< folder of results; predict: a CSV file; empty: runs/<study>, predict: stdout
   std::optional<std::uint64_t> seed;
   std::optional<std::int64_t> splits;
   int jobs = 0;                      ///< 0: one per core
   std::vector<std::string> fusions;  ///< robustness; empty: the study's, and "concat"
+  std::vector<std::string> folders;  ///< report: those of results
   bool train_missing = false;        ///< robustness
   bool json = false;
   bool resume = false;

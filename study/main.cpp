@@ -91,7 +91,7 @@ constexpr const char* examples =
     "  weft predict runs/alzheimer new.csv       probabilities and weights for new rows\n"
     "  weft impute runs/alzheimer new.csv        new rows with their gaps filled in, and how sure that is\n"
     "  weft robustness studies/alzheimer.toml    what noise, missing and conflicting modalities do\n"
-    "  weft report runs/alzheimer                 one page of all that lies there, with a card per patient\n"
+    "  weft report runs/alzheimer                one page of all that lies there, with a card per patient\n"
     "  weft simulate clinic --out clinic         patients whose truth is known, and a study of them\n"
     "\n"
     "docs/first-study.md leads from a CSV to a comparison; docs/studies.md lists what a study file may say.\n"

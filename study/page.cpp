@@ -61,6 +61,11 @@ std::string row(const std::vector<std::string>& cells, std::size_t left, bool ch
 }
 
 std::string figure(const std::string& title, const std::vector<Line>& lines, PlotOptions options) {
+  // Results may lack numbers, say where a metric cannot be computed: no picture then.
+  if (std::ranges::none_of(lines, [](const Line& line) {
+        return std::ranges::any_of(line.y, [](double v) { return std::isfinite(v); });
+      }))
+    return "";
   options.embedded = true;
   options.width = 360;
   options.height = 250;

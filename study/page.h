@@ -35,7 +35,8 @@ inline constexpr const char* close_table = "</tbody></table></div>\n";
 /// A row of cells, the first one its head; cells are HTML. The first `left` hold words.
 std::string row(const std::vector<std::string>& cells, std::size_t left = 1, bool chosen = false);
 
-/// A picture with a title, its lines explained in words below; `options` get an embedded plot's size.
+/// A picture with a title, its lines explained in words below; empty when there is no number to draw; `options` get an
+/// embedded plot's size.
 std::string figure(const std::string& title, const std::vector<show::Line>& lines, show::PlotOptions options);
 /// Several figures beside each other where there is room.
 std::string figures(const std::string& all);

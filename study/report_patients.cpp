@@ -152,7 +152,7 @@ std::string patient_row(const Explained& explained, const Patient& p) {
               !p.set           ? "–"
               : set.size() > 3 ? text(set.size(), " classes")
                                : joined(set),
-              p.label ? (*p.label == p.prediction ? "right" : text("wrong: ", escape(name(*p.label)))) : "not known",
+              p.label ? (*p.label == p.prediction ? "right" : text("wrong, is ", escape(name(*p.label)))) : "not known",
               joined(missing), joined(generated), escape(explained.modalities[strongest])});
 }
 

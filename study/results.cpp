@@ -230,7 +230,9 @@ Run run_from(const Json& in) {
 
 /// Whether every figure is where summarize() looks for it.
 bool whole(const Run& run) {
-  if (run.splits < 1 || run.methods.empty() || run.metrics.empty() || run.metrics.front() != run.metric) return false;
+  if (run.splits < 1 || run.splits > 100000 || run.methods.empty() || run.metrics.empty() ||
+      run.metrics.front() != run.metric)
+    return false;
   const std::size_t weights = run.classes.size() * run.modalities.size();
   return run.classes.size() > 1 && std::ranges::all_of(run.records, [&](const Record& r) {
            return r.split >= -1 && r.split < run.splits && r.metrics.size() == run.metrics.size() &&

@@ -62,7 +62,7 @@ class Reports(unittest.TestCase):
             json.dump([{**task, 'file': self.path(*task['file'].split('/'))} for task in tasks], job)
             job.flush()
             done = subprocess.run(['node', os.path.join(HERE, 'browser.mjs'), MODULES, CHROMIUM, job.name],
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=400)
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=900)
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stdout)
 

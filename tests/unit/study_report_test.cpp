@@ -210,6 +210,11 @@ TEST_CASE("report: damaged files of other commands are named") {
         "FileError: report: r is damaged" + again + "robustness again");
 }
 
+TEST_CASE("page: a picture without numbers is left out") {
+  CHECK(figure("nothing", {{"a", {std::nan("")}, {}}}, {}).empty());
+  CHECK(figure("some", {{"a", {std::nan(""), 1}, {}}}, {}).find("<figcaption>some") != std::string::npos);
+}
+
 TEST_CASE("page: shares are rounded without lying, bars go to either side") {
   CHECK(percent(0.873) == "87%");
   CHECK(percent(0.999) == ">99%");
