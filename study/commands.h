@@ -17,6 +17,7 @@ struct CommandOptions {
   std::optional<std::int64_t> splits;
   int jobs = 0;                      ///< 0: one per core
   std::vector<std::string> fusions;  ///< robustness; empty: the study's, and "concat"
+  std::vector<std::string> folders;  ///< report: those of results
   bool train_missing = false;        ///< robustness
   bool json = false;
   bool resume = false;

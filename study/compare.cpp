@@ -105,6 +105,39 @@ std::vector<Part> join_parts(const Run& run, const Belongs& belongs) {
   return out;
 }
 
+std::vector<CertaintyBin> join_bins(const Run& run, const Belongs& belongs) {
+  std::vector<CertaintyBin> out;
+  for (const Record& r : run.records) {
+    if (r.split < 0 || !belongs(r)) continue;
+    out.resize(std::max(out.size(), r.trust.bins.size()));
+    for (std::size_t i = 0; i < r.trust.bins.size(); ++i) {
+      const auto rows = static_cast<double>(r.trust.bins[i].rows);
+      out[i].rows += r.trust.bins[i].rows;
+      out[i].certainty += rows * r.trust.bins[i].certainty;
+      out[i].accuracy += rows * r.trust.bins[i].accuracy;
+    }
+  }
+  for (CertaintyBin& bin : out) {
+    bin.certainty /= std::max(1.0, static_cast<double>(bin.rows));
+    bin.accuracy /= std::max(1.0, static_cast<double>(bin.rows));
+  }
+  return out;
+}
+
+/// Mean over all fits whose test rows have one.
+std::vector<double> mean_roc(const Run& run, const Belongs& belongs) {
+  std::vector<double> out;
+  double count = 0;
+  for (const Record& r : run.records) {
+    if (r.split < 0 || r.trust.roc.empty() || !belongs(r)) continue;
+    out.resize(r.trust.roc.size(), 0.0);
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] += r.trust.roc[i];
+    ++count;
+  }
+  for (double& v : out) v /= count;
+  return out;
+}
+
 class Summarizer {
  public:
   explicit Summarizer(const Run& run) : run_(run) {}
@@ -141,6 +174,8 @@ class Summarizer {
       for (const double v : values([k](const Record& r) { return r.trust.risk[k]; })) risk.add(v);
       row.risk.push_back(risk.value());
     }
+    row.bins = join_bins(run_, belongs);
+    row.roc = mean_roc(run_, belongs);
     row.parts = join_parts(run_, belongs);
     fill_given(row, belongs);
   }

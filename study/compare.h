@@ -85,6 +85,8 @@ struct Summary {
   double temperature = 0;                                      ///< mean over splits; NaN
   data::Interval error, referred_error;                        ///< of all test rows, and without the least certain ones
   std::vector<double> risk;                                    ///< errors at coverages 0.05 ... 1, mean over splits
+  std::vector<CertaintyBin> bins;                              ///< of all splits together
+  std::vector<double> roc;                                     ///< mean over splits; empty where none has one
   std::vector<Part> parts;                                     ///< means over splits; rows: all of them together
 };
 /// A fusion minus the reference, paired over splits.
@@ -111,6 +113,8 @@ std::uint64_t derive_seed(std::uint64_t seed, std::uint64_t a, std::uint64_t b =
 
 // ---- results.cpp
 std::string to_json(const Run& run, const Findings& findings);
+/// What to_json() wrote, but for the rows of the splits, which are in splits.json. Throws FileError naming `path`.
+Run read_results(const std::string& json, const std::string& path);
 /// One line per record.
 std::string to_csv(const Run& run);
 /// What a checkpoint holds: the records, bound to one study, seed and version by a fingerprint.

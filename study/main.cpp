@@ -16,6 +16,7 @@
 #include <weft/study/config.h>
 #include <weft/study/impute.h>
 #include <weft/study/interrupt.h>
+#include <weft/study/report.h>
 #include <weft/study/robustness.h>
 #include <weft/study/simulate.h>
 #include <weft/study/version.h>
@@ -90,6 +91,7 @@ constexpr const char* examples =
     "  weft predict runs/alzheimer new.csv       probabilities and weights for new rows\n"
     "  weft impute runs/alzheimer new.csv        new rows with their gaps filled in, and how sure that is\n"
     "  weft robustness studies/alzheimer.toml    what noise, missing and conflicting modalities do\n"
+    "  weft report runs/alzheimer                one page of all that lies there, with a card per patient\n"
     "  weft simulate clinic --out clinic         patients whose truth is known, and a study of them\n"
     "\n"
     "docs/first-study.md leads from a CSV to a comparison; docs/studies.md lists what a study file may say.\n"
@@ -160,6 +162,12 @@ int main(int argc, char** argv) {
   robustness->add_flag("--skip-missing", skip_missing, "end with status 0 when the study's data are not here");
   common(robustness, options);
   robustness->callback([&] { run = weft::study::run_robustness; });
+  CLI::App* report = app.add_subcommand("report", "one page of what compare, robustness, train and explain found");
+  report->add_option("folders", options.folders, "folders of results")->required();
+  report->add_option("-o,--out", options.out, "an HTML file (report.html in the first folder)");
+  common(report, options);
+  report->callback([&] { run = weft::study::run_report; });
+
   weft::study::SimulateOptions simulation;
   CLI::App* simulate = app.add_subcommand("simulate", "make data whose truth is known");
   simulate->require_subcommand(1);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -33,6 +34,12 @@ Json numbers(const std::vector<double>& values) {
   return out;
 }
 
+Json bins_json(const std::vector<CertaintyBin>& bins) {
+  Json out = Json::array();
+  for (const CertaintyBin& bin : bins) out.push_back({bin.rows, bin.certainty, bin.accuracy});
+  return out;
+}
+
 Json parts_json(const std::vector<Part>& parts, const char* metric) {
   Json out = Json::object();
   for (const Part& p : parts)
@@ -50,7 +57,9 @@ Json record_json(const Record& r) {
                   {"scaled_calibration_error", optional_number(r.trust.scaled_calibration_error)},
                   {"risk", r.trust.risk},
                   {"referred_risk", r.trust.referred_risk},
-                  {"area", r.trust.area}};
+                  {"area", r.trust.area},
+                  {"certainty_bins", bins_json(r.trust.bins)},
+                  {"roc", r.trust.roc}};
   if (!r.parts.empty()) out["parts"] = parts_json(r.parts, "metric");
   if (!r.weights.empty()) out["weights"] = r.weights;
   if (r.curve != Curve{})
@@ -78,7 +87,11 @@ Record record_from(const Json& in) {
              optional_from(t.at("scaled_calibration_error")),
              t.at("risk").get<std::vector<double>>(),
              t.at("referred_risk").get<double>(),
-             t.at("area").get<double>()};
+             t.at("area").get<double>(),
+             {},
+             t.at("roc").get<std::vector<double>>()};
+  for (const Json& bin : t.at("certainty_bins"))
+    r.trust.bins.push_back({bin.at(0).get<std::int64_t>(), bin.at(1).get<double>(), bin.at(2).get<double>()});
   if (in.contains("parts"))
     for (const auto& [name, p] : in["parts"].items())
       r.parts.push_back(
@@ -141,6 +154,8 @@ std::string to_json(const Run& run, const Findings& findings) {
     line["error"] = interval_json(row.error);
     line["referred_error"] = interval_json(row.referred_error);
     line["risk_by_coverage"] = numbers(row.risk);
+    line["certainty_bins"] = bins_json(row.bins);
+    line["roc"] = row.roc;
     if (!row.parts.empty()) line["parts"] = parts_json(row.parts, run.metric.c_str());
     for (std::size_t c = 0; !row.weights.empty() && c < run.classes.size(); ++c)
       for (std::size_t m = 0; m < run.modalities.size(); ++m)
@@ -170,6 +185,77 @@ std::string to_json(const Run& run, const Findings& findings) {
   for (const Record& r : run.records) out["records"].push_back(record_json(r));
   out["study_file"] = run.source;
   return out.dump(1) + '\n';
+}
+
+namespace {
+Run run_from(const Json& in) {
+  Run run;
+  const Json& how = in.at("protocol");
+  in.at("weft").get_to(run.version);
+  in.at("study").get_to(run.study);
+  in.at("title").get_to(run.title);
+  in.at("study_file").get_to(run.source);
+  in.at("seed").get_to(run.seed);
+  in.at("rows").get_to(run.rows);
+  for (const Json& c : in.at("classes")) {
+    run.classes.push_back(c.at("name").get<std::string>());
+    run.class_rows.push_back(c.at("rows").get<std::int64_t>());
+  }
+  in.at("modalities").get_to(run.modalities);
+  in.at("metrics").get_to(run.metrics);
+  how.at("kind").get_to(run.parts.kind);
+  how.at("splits").get_to(run.splits);
+  how.at("seeds").get_to(run.seeds);
+  how.at("given_seeds").get_to(run.given_seeds);
+  how.at("test").get_to(run.test);
+  how.at("train_rows").get_to(run.train_rows);
+  how.at("test_rows").get_to(run.test_rows);
+  how.at("level").get_to(run.level);
+  how.at("metric").get_to(run.metric);
+  how.at("validation_metric").get_to(run.validation_metric);
+  how.at("reference").get_to(run.reference);
+  how.at("refer").get_to(run.refer);
+  how.at("data_checksum").get_to(run.data_checksum);
+  for (const Json& line : in.at("summary")) {
+    const auto kind = line.at("kind").get<std::string>();
+    if (kind == "chosen") continue;
+    run.methods.push_back(line.at("method").get<std::string>());
+    run.kinds.push_back(kind == "fusion"     ? MethodKind::fusion
+                        : kind == "baseline" ? MethodKind::baseline
+                                             : MethodKind::single);
+  }
+  for (const Json& r : in.at("records")) run.records.push_back(record_from(r));
+  return run;
+}
+
+/// Whether every figure is where summarize() looks for it.
+bool whole(const Run& run) {
+  if (run.splits < 1 || run.splits > 100000 || run.methods.empty() || run.metrics.empty() ||
+      run.metrics.front() != run.metric)
+    return false;
+  const std::size_t weights = run.classes.size() * run.modalities.size();
+  return run.classes.size() > 1 && std::ranges::all_of(run.records, [&](const Record& r) {
+           return r.split >= -1 && r.split < run.splits && r.metrics.size() == run.metrics.size() &&
+                  r.trust.risk.size() == 20 && (r.weights.empty() || r.weights.size() == weights) &&
+                  r.trust.bins.size() == 10 && (r.trust.roc.empty() || r.trust.roc.size() == 51) &&
+                  std::ranges::find(run.methods, r.method) != run.methods.end();
+         });
+}
+}  // namespace
+
+Run read_results(const std::string& json, const std::string& path) {
+  const Json in = Json::parse(json, nullptr, false);
+  if (!in.is_object() || !in.contains("records") || !in.contains("protocol"))
+    throw FileError(text("report: ", path, " is not the results.json of a comparison, or not all of it"));
+  try {
+    Run run = run_from(in);
+    run.fixed = std::ranges::any_of(run.records, [](const Record& r) { return r.split < 0; });
+    data::metric(run.validation_metric);
+    if (whole(run)) return run;
+  } catch (const nlohmann::json::exception&) {
+  } catch (const ConfigError&) {
+  }
+  throw FileError(text("report: ", path, " is damaged or of another version of weft\n  help: run weft compare again"));
 }
 
 std::string to_csv(const Run& run) {

@@ -87,6 +87,8 @@ struct Curves {
 std::vector<Curves> summarize(const Robustness& run);
 
 std::string to_json(const Robustness& run, const std::vector<Curves>& curves);
+/// What to_json() wrote, without the courses of single splits. Throws FileError naming `path`.
+std::pair<Robustness, std::vector<Curves>> read_robustness(const std::string& json, const std::string& path);
 /// A line per split, curve, metric and level.
 std::string to_csv(const Robustness& run);
 std::string text_report(const Robustness& run, const std::vector<Curves>& curves, const show::Style& style);

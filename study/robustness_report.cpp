@@ -1,18 +1,14 @@
 #include <cmath>
-
-#include <nlohmann/json.hpp>
+#include <functional>
 
 #include <weft/show/plot.h>
-#include <weft/study/output.h>
-#include <weft/study/report.h>
+#include <weft/study/report_sections.h>
 #include <weft/study/robustness.h>
 
 namespace weft::study {
 using namespace show;
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 /// The curves of one disturbance, or of its form for single modalities: what belongs into one table.
 struct Chapter {
@@ -76,54 +72,7 @@ constexpr const char* explanation =
     "Areas are means over the levels by the trapezoid rule. Ways to fill gaps are compared with masks of the same "
     "fusion, and fusions with the first one (reference), by the corrected resampled t (Nadeau and Bengio 2003).";
 
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-Json interval(const data::Interval& i) {
-  return {{"mean", number(i.estimate)}, {"low", number(i.low)}, {"high", number(i.high)}};
-}
-
 }  // namespace
-
-std::string to_json(const Robustness& run, const std::vector<Curves>& curves) {
-  Json out{{"weft", run.version},
-           {"study", run.study},
-           {"title", run.title},
-           {"seed", run.seed},
-           {"modalities", run.modalities},
-           {"protocol",
-            {{"splits", run.splits},
-             {"train_rows", run.train_rows},
-             {"test_rows", run.test_rows},
-             {"level", run.level},
-             {"metric", run.metrics.front()},
-             {"training_rows_lack_as_much", run.train_missing}}},
-           {"curves", Json::array()}};
-  for (const Curves& c : curves) {
-    Json line{{"disturbance", name_of(c.kind)}, {"fusion", c.fusion}, {"gaps", name_of(c.gaps)}};
-    if (!c.modality.empty()) line["modality"] = c.modality;
-    line["levels"] = levels_of(c.kind);
-    for (const data::Interval& i : c.at) line[run.metrics.front()].push_back(interval(i));
-    line["area"] = interval(c.area);
-    for (std::size_t k = 0; k < c.other_areas.size(); ++k)
-      line["other_areas"][run.metrics[k + 1]] = number(c.other_areas[k]);
-    if (c.paired)
-      line["paired"] = {{"reference", c.reference},       {"reference_minus_it", number(c.paired->difference)},
-                        {"low", number(c.paired->low)},   {"high", number(c.paired->high)},
-                        {"p", number(c.paired->p_value)}, {"test", "corrected resampled t (Nadeau & Bengio 2003)"}};
-    out["curves"].push_back(std::move(line));
-  }
-  return out.dump(1) + '\n';
-}
-
-std::string to_csv(const Robustness& run) {
-  std::string out = "split,disturbance,fusion,gaps,modality,level,metric,score\n";
-  for (const Course& c : run.courses)
-    for (std::size_t k = 0; k < run.metrics.size(); ++k)
-      for (std::size_t l = 0; l < c.scores[k].size(); ++l)
-        out +=
-            text(c.split + 1, ',', name_of(c.kind), ',', c.fusion, ',', name_of(c.gaps), ',', csv_field(c.modality),
-                 ',', Json(levels_of(c.kind)[l]).dump(), ',', run.metrics[k], ',', Json(c.scores[k][l]).dump(), '\n');
-  return out;
-}
 
 std::string text_report(const Robustness& run, const std::vector<Curves>& curves, const Style& style) {
   std::string out = text(style.bold(run.title), '\n', how(run), "\n", metric_title(run.metrics.front()),
@@ -150,32 +99,76 @@ std::vector<std::pair<std::string, std::string>> pictures(const Robustness& run,
   return out;
 }
 
-std::string html_report(const Robustness& run, const std::vector<Curves>& curves) {
-  std::string out = text(
-      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<style>\n"
-      "body { font: 16px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 0 auto; padding: 1rem; }\n"
-      "div { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }\n"
-      "th, td { padding: .3rem .6rem; border-bottom: 1px solid #d1d9e0; text-align: right; white-space: nowrap; }\n"
-      "th:first-child { text-align: left; } svg { max-width: 100%; height: auto; }\n</style>\n<title>",
-      escape(run.title), " – robustness – weft</title>\n</head>\n<body>\n<h1>", escape(run.title), "</h1>\n<p>",
-      escape(how(run)), ". ", metric_title(run.metrics.front()), " per level. ", explanation, "</p>\n");
-  const auto images = pictures(run, curves);
-  const std::vector<Chapter> parts = parts_of(curves);
-  for (std::size_t p = 0; p < parts.size(); ++p) {
-    out +=
-        text("<h2>", escape(parts[p].title), "</h2>\n", images[p].second, "<div tabindex=\"0\"><table>\n<thead><tr>");
-    for (const std::string& cell : header_of(run, parts[p])) out += "<th scope=\"col\">" + escape(cell) + "</th>";
-    out += "</tr></thead>\n<tbody>\n";
-    for (const Curves* c : parts[p].curves) {
-      const std::vector<std::string> cells = cells_of(*c);
-      out += "<tr><th scope=\"row\">" + escape(cells[0]) + "</th>";
-      for (std::size_t i = 1; i < cells.size(); ++i) out += "<td>" + escape(cells[i]) + "</td>";
-      out += "</tr>\n";
+namespace {
+
+/// One picture of some curves of a chapter; empty when there are none.
+std::string drawn(const Robustness& run, const Chapter& part, const std::string& title,
+                  const std::function<bool(const Curves&)>& belongs,
+                  const std::function<std::string(const Curves&)>& name) {
+  std::vector<Line> lines;
+  std::string said = text(part.title, ", ", title, '.');
+  for (const Curves* c : part.curves) {
+    if (!belongs(*c)) continue;
+    Line line{name(*c), {}, levels_of(part.kind)};
+    for (const data::Interval& i : c->at) {
+      line.y.push_back(i.estimate);
+      line.low.push_back(i.low);
+      line.high.push_back(i.high);
     }
-    out += "</tbody></table></div>\n";
+    said += text(' ', line.name, ": ", fixed(line.y.front()), " to ", fixed(line.y.back()), '.');
+    lines.push_back(std::move(line));
   }
-  return out + "</body>\n</html>\n";
+  if (lines.empty()) return "";
+  return figure(title, lines, {.x_label = part.axis, .y_label = metric_title(run.metrics[0]), .description = said});
+}
+
+/// The curves of a chapter in pictures of few lines: one for each modality, for each fusion with its ways to fill gaps,
+/// or one for all fusions.
+std::string drawn(const Robustness& run, const Chapter& part) {
+  std::string out;
+  const auto fusion = [](const Curves& c) { return c.fusion; };
+  if (part.single) {
+    for (const std::string& m : run.modalities)
+      out += drawn(
+          run, part, m, [&](const Curves& c) { return c.modality == m; }, fusion);
+  } else if (part.kind == Disturbance::missing) {
+    for (const std::string& f : run.fusions)
+      out += drawn(
+          run, part, f, [&](const Curves& c) { return c.fusion == f; },
+          [](const Curves& c) { return std::string(name_of(c.gaps)); });
+  } else {
+    out = drawn(
+        run, part, "all fusions", [](const Curves&) { return true; }, fusion);
+  }
+  return figures(out);
+}
+
+}  // namespace
+
+std::string robustness_section(const Robustness& run, const std::vector<Curves>& curves) {
+  std::string out = text("<p>", escape(how(run)), ". ", escape(metric_title(run.metrics.front())),
+                         " per level, with intervals. ", explanation, "</p>\n");
+  for (const Chapter& part : parts_of(curves)) {
+    std::string rows;
+    for (const Curves* c : part.curves) {
+      std::vector<std::string> cells = cells_of(*c);
+      for (std::string& cell : cells) cell = escape(cell);
+      rows += row(cells);
+    }
+    out += text("<h3>", escape(part.title), "</h3>\n", drawn(run, part),
+                folded("In numbers", open_table({.caption = text(metric_title(run.metrics.front()), " by ", part.axis),
+                                                 .header = header_of(run, part),
+                                                 .sortable = true}) +
+                                         rows + close_table));
+  }
+  return out;
+}
+
+std::string html_report(const Robustness& run, const std::vector<Curves>& curves) {
+  Report report;
+  report.robustness = run;
+  report.curves = curves;
+  return html_report(report);
 }
 
 }  // namespace weft::study

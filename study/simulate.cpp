@@ -127,7 +127,11 @@ std::string study_file(const SimulateOptions& o) {
       "patience = 12\n"
       "average = 0.99\n"
       "metric = \"accuracy\"\n";
-  if (o.missing != "none") out += "modality_dropout = 0.2\n";
+  if (o.missing != "none")
+    out +=
+        "modality_dropout = 0.2\n"
+        "\n[split]\n"
+        "duplicates = \"allow\"  # two patients of whom little is known may look the same\n";
   return out +
          "\n[compare]\n"
          "fusions = [\"late\", \"softmax\", \"attention\", \"gate\"]\n"

@@ -20,7 +20,37 @@ Tensor logits_of(const data::Predictions& p) {
   return reshape(from(logits), {p.count(), p.classes});
 }
 
+/// The highest rate of true positives at a rate of false positives, on the line between the curve's corners.
+double height_at(const data::RocCurve& curve, double rate) {
+  const auto& x = curve.false_positive_rate;
+  const auto& y = curve.true_positive_rate;
+  const auto next = static_cast<std::size_t>(std::ranges::upper_bound(x, rate) - x.begin());
+  if (next == x.size()) return y.back();
+  return y[next - 1] + (y[next] - y[next - 1]) * (rate - x[next - 1]) / (x[next] - x[next - 1]);
+}
+
 }  // namespace
+
+namespace {
+/// What is drawn needs no more than four decimals; rounded here, so that a resumed run reads back what it wrote.
+double rounded(double value) { return std::round(value * 1e4) / 1e4; }
+}  // namespace
+
+std::vector<double> roc_on_grid(const data::Predictions& p) {
+  constexpr int steps = 50;
+  std::vector<double> out(steps + 1, 0.0);
+  const std::int64_t first = p.classes == 2 ? 1 : 0;
+  for (std::int64_t c = first; c < p.classes; ++c) {
+    std::vector<std::int64_t> own;
+    for (const std::int64_t label : p.labels) own.push_back(label == c);
+    if (std::ranges::adjacent_find(own, std::ranges::not_equal_to()) == own.end()) return {};
+    const data::RocCurve curve = data::roc_curve(own, p.scores(c));
+    for (int k = 0; k <= steps; ++k)
+      out[static_cast<std::size_t>(k)] +=
+          height_at(curve, static_cast<double>(k) / steps) / static_cast<double>(p.classes - first);
+  }
+  return out;
+}
 
 Trust trust(const data::Predictions& test, const std::optional<data::Predictions>& held_out, double refer) {
   Trust out;
@@ -35,6 +65,9 @@ Trust trust(const data::Predictions& test, const std::optional<data::Predictions
   for (int k = 1; k <= 20; ++k) out.risk.push_back(curve.at(k / 20.0));
   out.referred_risk = curve.at(1 - refer);
   out.area = curve.area;
+  for (const data::CalibrationBin& bin : data::calibration(test, 10))
+    out.bins.push_back({bin.count, rounded(bin.confidence), rounded(bin.accuracy)});
+  for (const double v : roc_on_grid(test)) out.roc.push_back(rounded(v));
   return out;
 }
 

@@ -325,6 +325,26 @@ class Command(unittest.TestCase):
         self.fails(self.weft(*words, '--fusions', 'gate,concta'),
                    'robustness: there is no fusion "concta"; the closest name is "concat"')
 
+    def test_report_joins_what_lies_in_folders(self):
+        self.assertEqual(self.compare('--quiet').returncode, 0)
+        self.assertEqual(self.weft('train', 'small.toml', '--out', 'kept', '--quiet').returncode, 0)
+        done = self.weft('report', 'out', 'kept', '-o', 'pages/all.html')
+        self.assertEqual([done.returncode, done.stdout], [0, 'report: pages/all.html\n'], done.stderr)
+        page = self.read('pages', 'all.html').decode()
+        for part in ['id="methods"', 'id="model"', 'ROC curve for 1', 'Sizes of the splits', 'weft 0.1.0']:
+            self.assertIn(part, page)
+        # What compare wrote and what is read from its files are the same page.
+        of_compare = self.read('out', 'report.html')
+        said = json.loads(self.weft('report', 'out', '--json').stdout)
+        self.assertEqual(said, {'report': 'out/report.html', 'bytes': len(of_compare)})
+        self.assertEqual(self.read('out', 'report.html'), of_compare)
+        self.write('out/results.json', self.read('out', 'results.json')[:5000])
+        failed = self.weft('report', 'out')
+        self.assertEqual(failed.returncode, 2)
+        self.assertIn('report: out/results.json is not the results.json of a comparison, or not all of it', failed.stderr)
+        self.assertEqual(self.read('out', 'report.html'), of_compare)
+        self.assertIn('report: folders is required', self.weft('report').stderr)
+
     def test_train_evaluate_predict_agree(self):
         self.write('small.csv', table().replace('\n3,', '\n,').replace('\n5,5,', '\n,,'))
         trained = json.loads(self.train('--json').stdout)
@@ -547,6 +567,15 @@ class Command(unittest.TestCase):
         self.fails(self.weft('compare', 'clinic/study.toml', '--out', 'out'),
                    'clinic/study.toml:16: modality "image" has 256 columns, which the shape of its cnn does not fit',
                    'help: give shape = [channels, height, width], and numbers without indicators')
+
+    def test_simulated_patients_of_whom_little_is_known_may_look_the_same(self):
+        self.weft('simulate', 'clinic', '--patients', '600', '--missing', 'random', '--out', 'clinic', '--quiet')
+        study = self.read('clinic', 'study.toml').decode().replace('epochs = 12', 'epochs = 1')
+        self.write('clinic/study.toml', study)
+        done = self.weft('train', 'clinic/study.toml', '--out', 'kept', '--quiet')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.write('clinic/study.toml', study.replace('duplicates = "allow"', ''))
+        self.fails(self.weft('train', 'clinic/study.toml', '--out', 'out', '--quiet'), 'are the same in everything')
 
     def test_simulate_wrongly(self):
         self.fails(self.weft('simulate'), 'weft simulate: a command is required\n  help: run weft simulate --help')

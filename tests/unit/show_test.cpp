@@ -40,8 +40,24 @@ TEST_CASE("plot: one path a line, gaps at what is not a number, names escaped") 
   CHECK(std::count(path.begin(), path.end(), 'M') == 2);  // one before the gap, one after
 }
 
+TEST_CASE("plot: inside a page it takes the page's colours and says what it shows") {
+  const std::string svg =
+      plot({{"a", {1, 2}, {}, {0.5, 1.5}, {1.5, 2.5}}, {"b", {2, 1}, {}}}, {.description = "a < b", .embedded = true});
+  CHECK(svg.find("aria-label=\"a &lt; b\"") != std::string::npos);
+  CHECK(svg.find("var(--line2)") != std::string::npos);
+  CHECK(svg.find("#0072b2") == std::string::npos);
+  CHECK(svg.find("http") == std::string::npos);
+  // No legend of its own; lines differ in dashes, so that colour is not all.
+  CHECK(svg.find(">b<") == std::string::npos);
+  CHECK(svg.find("stroke-dasharray=\"7 3\"") != std::string::npos);
+  CHECK(plot_sample(1).find("stroke-dasharray=\"7 3\"") != std::string::npos);
+}
+
 TEST_CASE("plot: wrong input says what to do") {
   CHECK(error_of([] { plot({{"a", {1, 2}, {1}}}); }) == "ConfigError: plot: line \"a\" has 1 x and 2 y");
+  CHECK(error_of([] {
+          plot({{"a", {1, 2}, {}, {1}, {2, 3}}});
+        }) == "ConfigError: plot: line \"a\" has 2 y and 1 and 2 ends of intervals");
   CHECK(error_of([] { plot({}); }) == "ConfigError: plot: there is no number to draw");
   CHECK(error_of([] {
           save_plot("/nowhere/at/all.svg", {{"a", {1}, {}}});

@@ -139,6 +139,9 @@ TEST_CASE("robustness: the report in all its forms") {
   const std::string page = html_report(run, curves);
   CHECK(page.find("small &lt;study&gt;") != std::string::npos);
   CHECK(page.find("small <study>") == std::string::npos);
+  CHECK(page.find("<figcaption>one</figcaption>") != std::string::npos);
+  const auto [read, read_curves] = read_robustness(to_json(run, curves), "robustness.json");
+  CHECK(to_json(read, read_curves) == to_json(run, curves));
   CHECK(pictures(run, curves).size() == 5);
   const std::string table = text_report(run, curves, {});
   for (const char* words : {"mean, completion", "one: mean", "One modality from another class", "reference minus it"})
