@@ -1,6 +1,7 @@
 #include <weft/tensor/packed.h>
 
 #include <mutex>
+#include <new>
 
 #include <weft/tensor/packed_shared.h>
 
@@ -74,8 +75,12 @@ struct PackedLinear::State {
 #ifdef WEFT_ONEDNN
     std::call_once(once, [&] {
       if (plain.defined()) return;
-      Tensor own = empty({out, in});
-      onednn::unpack(*matrix, own.mutable_data<float>());
+      // Not where this thread's tensors happen to be placed now: it stays.
+      const auto size = static_cast<std::size_t>(out * in) * sizeof(float);
+      auto* const memory = static_cast<float*>(::operator new(size, std::align_val_t(64)));
+      const Tensor own = adopt(
+          memory, {out, in}, DType::float32, [](void* p) { ::operator delete(p, std::align_val_t(64)); }, memory);
+      onednn::unpack(*matrix, memory);
       plain = own;
     });
 #endif
