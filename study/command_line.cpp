@@ -145,6 +145,9 @@ CLI::App* fitting_command(Line& line, const char* name, const char* about, const
   out_folder(line, command);
   seed(line, command);
   command->add_flag("--resume", line.options.resume, "go on where Ctrl-C stopped, to the same result");
+  command->add_option("--log", line.options.log, "curves as they come: csv, json, tensorboard, or several (none)")
+      ->delimiter(',')
+      ->type_name("{csv,json,tensorboard}");
   skip_missing(line, command);
   results(line, command);
   return command;
@@ -157,6 +160,7 @@ void add_train(Line& line) {
       fitting_command(line, "train", "train the study's fusion and keep it",
                       "  weft train studies/alzheimer.toml             the model goes to runs/alzheimer\n"
                       "  weft train studies/alzheimer.toml -o gate --seed 3\n"
+                      "  weft train studies/alzheimer.toml --log csv,tensorboard\n"
                       "  weft train studies/alzheimer.toml --resume    after Ctrl-C, to the same result\n");
   line.runs(command, run_train, true);
 }

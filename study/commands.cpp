@@ -15,6 +15,7 @@
 #include <weft/study/checksum.h>
 #include <weft/study/compare.h>
 #include <weft/study/interrupt.h>
+#include <weft/study/log.h>
 #include <weft/study/network.h>
 #include <weft/study/output.h>
 #include <weft/study/report.h>
@@ -152,6 +153,7 @@ std::unique_ptr<Fitted> load_network(const Model& model, const std::string& fold
 }  // namespace
 
 void run_compare(const CommandOptions& options) {
+  check_log_kinds(options.log);
   const Study study = load_study(options.study);
   const Dataset dataset = load_dataset(study);
   check_enough(study, dataset);
@@ -184,6 +186,7 @@ void run_compare(const CommandOptions& options) {
   folder.add("splits.json", run.parts.to_json(run.data_checksum));
   folder.commit();
   folder.remove(compare_checkpoint);
+  if (!options.log.empty()) log_comparison(options.log, folder.path(""), run);
   if (options.json) {
     print(to_json(run, findings));
   } else {
@@ -193,6 +196,7 @@ void run_compare(const CommandOptions& options) {
 }
 
 void run_train(const CommandOptions& options) {
+  check_log_kinds(options.log);
   Model model;
   model.study = load_study(options.study);
   const Study& study = model.study;
@@ -230,7 +234,10 @@ void run_train(const CommandOptions& options) {
   task.resume = options.resume;
   model.data = checksum(dataset);
   task.origin = text(version, '|', model.seed, '|', model.data, '|', study.source);
+  TrainingLog log(options.log, folder.path(""), study, options.resume);
+  if (!options.log.empty()) task.on_step = [&](const Step& step) { log.step(step); };
   task.on_epoch = [&](std::int64_t done, std::int64_t total, const Curve& curve) {
+    if (!options.log.empty()) log.epoch(curve);
     const double score = curve.validation_score.empty() ? 0 : curve.validation_score.back();
     progress.update(done, total, text("epochs, validation ", metric_title(study.train.metric), ' ', fixed(score)));
     check_interrupt();
@@ -246,8 +253,9 @@ void run_train(const CommandOptions& options) {
                {"train_rows", model.split.train.size()},
                {"test_rows", model.split.test.size()}};
   if (fitted->validation) results["validation"] = {{study.train.metric, *fitted->validation}};
-  results["test"] = judge(predictions_of(dataset, model.split.test, fitted->predict(all.rows(model.split.test))),
-                          study.compare.metric, model.seed, 0.95, table);
+  const Outcome outcome = fitted->predict(all.rows(model.split.test));
+  results["test"] =
+      judge(predictions_of(dataset, model.split.test, outcome), study.compare.metric, model.seed, 0.95, table);
   results["curve"] = {{"train_loss", fitted->curve.train_loss},
                       {"validation_loss", fitted->curve.validation_loss},
                       {"validation_score", fitted->curve.validation_score}};
@@ -260,6 +268,9 @@ void run_train(const CommandOptions& options) {
   folder.add("training.json", results.dump(1) + '\n');
   folder.commit();
   folder.remove(train_checkpoint);
+  std::vector<std::pair<std::string, double>> tested;
+  for (const auto& [name, value] : results["test"].items()) tested.emplace_back(name, value["value"].get<double>());
+  log.test(tested, outcome.weights);
   if (options.json)
     print(results.dump(1) + '\n');
   else

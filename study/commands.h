@@ -18,6 +18,7 @@ struct CommandOptions {
   int jobs = 0;                      ///< 0: one per core
   std::vector<std::string> fusions;  ///< robustness; empty: the study's, and "concat"
   bool train_missing = false;        ///< robustness
+  std::vector<std::string> log;      ///< train, compare: of log_kinds()
   bool json = false;
   bool resume = false;
   bool quiet = false;
