@@ -11,9 +11,13 @@
 
 #include <weft/show/terminal.h>
 #include <weft/study/commands.h>
+#include <weft/study/completion.h>
 #include <weft/study/config.h>
 #include <weft/study/impute.h>
+#include <weft/study/init.h>
+#include <weft/study/inspect.h>
 #include <weft/study/interrupt.h>
+#include <weft/study/manual.h>
 #include <weft/study/robustness.h>
 #include <weft/study/simulate.h>
 #include <weft/study/version.h>
@@ -77,6 +81,9 @@ struct Line {
   CLI::App app{"weft: train and compare ways to weave several kinds of evidence into one decision", "weft"};
   CommandOptions options;
   SimulateOptions simulation;
+  InitOptions init;
+  InspectOptions inspection;
+  std::string shell;
   bool skip_missing = false;  ///< a study without its data is no error
   bool resumes = false;       ///< what was interrupted can go on
   std::function<void()> run;
@@ -153,7 +160,62 @@ CLI::App* fitting_command(Line& line, const char* name, const char* about, const
   return command;
 }
 
+// ---- the description for others
+
+CommandText description_of(const CLI::App& app) {
+  CommandText out{app.get_name(), app.get_description(), app.get_footer(), {}, {}};
+  for (const CLI::Option* option : app.get_options()) {
+    OptionText o;
+    for (const std::string& name : option->get_snames()) o.names.push_back("-" + name);
+    for (const std::string& name : option->get_lnames()) o.names.push_back("--" + name);
+    o.positional = o.names.empty();
+    if (o.positional) o.names.push_back(option->get_single_name());
+    if (option->get_type_size() > 0) o.value = option->get_type_name();
+    if (o.value == "FUSIONS") o.choices = fusion_names();
+    if (o.value.starts_with('{')) o.choices = CLI::detail::split(o.value.substr(1, o.value.size() - 2), ',');
+    o.text = option->get_description();
+    o.required = option->get_required();
+    out.options.push_back(std::move(o));
+  }
+  for (const CLI::App* command : app.get_subcommands({})) out.commands.push_back(description_of(*command));
+  return out;
+}
+
 // ---- the commands, each with its examples
+
+void add_init(Line& line) {
+  CLI::App* command = line.command("init", "draft a study file from a CSV or a folder of NPY files",
+                                   "  weft init patients.csv                        guesses all of it: patients.toml\n"
+                                   "  weft init patients.csv --target diagnosis -o first.toml\n"
+                                   "  weft init arrays/ --target y.npy              a folder of NPY files\n");
+  InitOptions& init = line.init;
+  command->add_option("data", init.data, "a CSV, gzipped or not, or a folder of NPY files")
+      ->required()
+      ->type_name("DATA");
+  command->add_option("-o,--out", init.out, "the study file (<data>.toml)")->type_name("STUDY");
+  command->add_option("--target", init.target, "the column, or the array, to predict (guessed)")->type_name("NAME");
+  command->add_flag("--force", init.force, "replace a study file that is there");
+  command->add_flag("--json", init.json, "print what was guessed as JSON");
+  command->add_flag("-q,--quiet", init.quiet, "print nothing");
+  command->callback([&line] { line.run = [&line] { run_init(line.init); }; });
+}
+
+void add_inspect(Line& line) {
+  CLI::App* command = line.command("inspect", "what is in a study, a kept model or a data file",
+                                   "  weft inspect patients.csv                     columns, gaps, likely target\n"
+                                   "  weft inspect studies/alzheimer.toml           rows, classes, modalities\n"
+                                   "  weft inspect runs/alzheimer --json            layers and parameters\n");
+  InspectOptions& inspection = line.inspection;
+  command
+      ->add_option("file", inspection.path,
+                   "a study, the folder of a model or of arrays, CSV, NPY, NPZ, IDX, NIfTI, DICOM, EDF, safetensors, "
+                   "PNG or JPEG")
+      ->required()
+      ->type_name("FILE");
+  command->add_option("--target", inspection.target, "of a CSV: the column to predict (guessed)")->type_name("NAME");
+  command->add_flag("--json", inspection.json, "print results as JSON");
+  command->callback([&line] { line.run = [&line] { run_inspect(line.inspection); }; });
+}
 
 void add_train(Line& line) {
   CLI::App* command =
@@ -251,8 +313,34 @@ void add_simulate(Line& line) {
   clinic->callback([&line] { line.run = [&line] { run_simulate_clinic(line.simulation); }; });
 }
 
+void add_completion(Line& line) {
+  CLI::App* command =
+      line.command("completion", "print what bash or zsh need to complete weft's words",
+                   "  source <(weft completion bash)                in ~/.bashrc\n"
+                   "  weft completion zsh > ~/.zfunc/_weft          a folder of $fpath, before compinit\n");
+  command->add_option("shell", line.shell, "bash or zsh")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh"}).description(""))
+      ->type_name("{bash,zsh}");
+  command->callback([&line] {
+    line.run = [&line] {
+      const CommandText weft = description_of(line.app);
+      print(line.shell == "bash" ? bash_completion(weft) : zsh_completion(weft));
+    };
+  });
+}
+
+void add_man(Line& line) {
+  CLI::App* command = line.command("man", "print the manual page",
+                                   "  weft man | man -l -                           to read it here\n"
+                                   "  weft man > ~/.local/share/man/man1/weft.1     to find it with man weft\n");
+  command->callback([&line] { line.run = [&line] { print(manual(description_of(line.app))); }; });
+}
+
 constexpr const char* overview =
     "Examples:\n"
+    "  weft init patients.csv                    draft a study of one's own table: patients.toml\n"
+    "  weft inspect patients.csv                 what is in it\n"
     "  weft compare studies/alzheimer.toml       fusions, single modalities and baselines on the same splits\n"
     "  weft train studies/alzheimer.toml         train the study's own fusion, kept in runs/alzheimer\n"
     "  weft evaluate runs/alzheimer              judge it again on its test rows\n"
@@ -268,6 +356,8 @@ void describe(Line& line) {
   line.app.set_version_flag("--version", std::string("weft ") + version);
   line.app.require_subcommand(1);
   line.app.footer(overview);
+  add_init(line);
+  add_inspect(line);
   add_train(line);
   add_compare(line);
   add_evaluate(line);
@@ -275,6 +365,8 @@ void describe(Line& line) {
   add_impute(line);
   add_robustness(line);
   add_simulate(line);
+  add_completion(line);
+  add_man(line);
 }
 
 }  // namespace
