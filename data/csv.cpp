@@ -24,8 +24,8 @@ std::string_view trim(std::string_view s) noexcept {
 bool parse_number(std::string_view s, double& value, char decimal) {
   s = trim(s);
   std::string pointed;
-  if (decimal != '.' && s.find(decimal) != s.npos) {
-    if (s.find('.') != s.npos) return false;
+  if (decimal != '.') {
+    if (s.find('.') != s.npos) return false;  // 1.500 may be meant as 1500
     pointed = s;
     std::ranges::replace(pointed, decimal, '.');
     s = pointed;

@@ -117,6 +117,7 @@ void out_folder(Line& line, CLI::App* command) {
 
 void out_csv(Line& line, CLI::App* command) {
   command->add_option("-o,--out", line.options.out, "a CSV file (stdout)")->type_name("CSV");
+  command->add_flag("--json", line.options.json, "print rows as JSON, where no --out is given");
 }
 
 void new_rows(Line& line, CLI::App* command) {
@@ -309,6 +310,7 @@ void add_simulate(Line& line) {
       ->type_name("{none,random,not-random}");
   clinic->add_option("--missing-rate", simulation.clinic.missing_rate, "mean chance to lack each, up to 0.6 (0.3)")
       ->type_name("RATE");
+  clinic->add_flag("--json", simulation.json, "print what was made as JSON");
   clinic->add_flag("-q,--quiet", simulation.quiet, "print nothing");
   clinic->callback([&line] { line.run = [&line] { run_simulate_clinic(line.simulation); }; });
 }

@@ -35,6 +35,26 @@ std::string folder_of(const CommandOptions& options, const Study& study) {
   return options.out.empty() ? "runs/" + study.name : options.out;
 }
 
+void put_table(const data::Table& table, const CommandOptions& options) {
+  if (!options.out.empty()) return data::write_csv(options.out, table);
+  if (!options.json) return print(data::to_csv(table));
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  for (std::int64_t i = 0; i < table.rows(); ++i) {
+    nlohmann::ordered_json row;
+    const auto at = static_cast<std::size_t>(i);
+    for (const data::Column& c : table.columns) {
+      if (c.missing(i))
+        row[c.name] = nullptr;
+      else if (c.categorical)
+        row[c.name] = c.levels[static_cast<std::size_t>(c.codes[at])];
+      else
+        row[c.name] = c.numbers[at];
+    }
+    rows.push_back(std::move(row));
+  }
+  print(rows.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n');
+}
+
 void set_threads(int jobs) {
   deterministic(true);
   if (jobs > 1) set_num_threads(1);
@@ -323,10 +343,7 @@ void run_predict(const CommandOptions& options) {
     column("probability of " + model.classes[c], outcome.probabilities, model.classes.size(), c);
   for (std::size_t m = 0; !outcome.weights.empty() && m < model.study.modalities.size(); ++m)
     column("weight of " + model.study.modalities[m].name, outcome.weights, model.study.modalities.size(), m);
-  if (options.out.empty())
-    print(data::to_csv(table));
-  else
-    data::write_csv(options.out, table);
+  put_table(table, options);
 }
 
 }  // namespace weft::study

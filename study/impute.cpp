@@ -170,10 +170,7 @@ void run_impute(const CommandOptions& options) {
   const std::uint64_t seed = options.seed.value_or(source.seed);
   const fusion::Completion completion = fit_completion(train, observed, seed);
   const data::Table out = imputed(read_table(source.study.data, options.rows), rows, preparation, completion, seed);
-  if (options.out.empty())
-    print(data::to_csv(out));
-  else
-    data::write_csv(options.out, out);
+  put_table(out, options);
 }
 
 }  // namespace weft::study

@@ -1,10 +1,14 @@
 #include <weft/study/inspect.h>
 
 #include <algorithm>
-#include <array>
+#include <cctype>
+#include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <limits>
+
+#include <nlohmann/json.hpp>
 
 #include <weft/data/dicom.h>
 #include <weft/data/edf.h>
@@ -35,7 +39,7 @@ std::string shown(const std::string& value) {
   if (json.is_boolean()) return json.get<bool>() ? "yes" : "no";
   if (!json.is_array()) return value;
   std::string out;
-  for (const Json& one : json) out += (out.empty() ? "" : ", ") + shown(to_value(one));
+  for (const Json& one : json) out += (out.empty() ? "" : ", ") + shown(one.dump());
   return out;
 }
 
@@ -84,7 +88,7 @@ const std::vector<std::string> array_names = {"array", "shape", "type", "least",
 Row array_row(const std::string& name, const Tensor& x) {
   const Range r = range_of(x);
   return {to_value(name),
-          to_value(Json(std::vector<std::int64_t>(x.shape().begin(), x.shape().end()))),
+          to_value(std::span(x.shape().begin(), x.shape().end())),
           to_value(weft::name(x.dtype())),
           to_value(r.least),
           to_value(r.largest),
@@ -95,12 +99,12 @@ Row array_row(const std::string& name, const Tensor& x) {
 Sheet one_array(const char* kind, const Tensor& x) {
   Sheet sheet;
   add(sheet, "kind", kind);
-  add(sheet, "shape", std::vector<std::int64_t>(x.shape().begin(), x.shape().end()));
+  add(sheet, "shape", std::span(x.shape().begin(), x.shape().end()));
   const Range r = range_of(x);
   add(sheet, "type", weft::name(x.dtype()));
-  sheet.facts.push_back({"least", to_value(r.least)});
-  sheet.facts.push_back({"largest", to_value(r.largest)});
-  sheet.facts.push_back({"mean", to_value(r.mean)});
+  add(sheet, "least", r.least);
+  add(sheet, "largest", r.largest);
+  add(sheet, "mean", r.mean);
   add(sheet, "not a number", r.missing);
   return sheet;
 }
@@ -175,7 +179,7 @@ Sheet dicom(const std::string& path) {
   add(sheet, "modality", image.modality);
   add(sheet, "photometric", image.photometric);
   if (!image.units.empty()) add(sheet, "units", image.units);
-  if (image.spacing) add(sheet, "mm between rows and columns", *image.spacing);
+  if (image.spacing) add(sheet, "mm between rows and columns", std::span<const double>(*image.spacing));
   if (image.slice_thickness) add(sheet, "mm of a slice", *image.slice_thickness);
   add(sheet, "transfer syntax", image.transfer_syntax);
   return sheet;
@@ -184,7 +188,7 @@ Sheet dicom(const std::string& path) {
 Sheet nifti(const std::string& path) {
   const data::Nifti volume = data::read_nifti(path);
   Sheet sheet = one_array("NIfTI", volume.voxels);
-  add(sheet, "spacing", volume.spacing);
+  add(sheet, "spacing", std::span<const double>(volume.spacing));
   add(sheet, "space", volume.space);
   return sheet;
 }
@@ -276,6 +280,35 @@ std::string size_text(std::uintmax_t bytes) {
 
 }  // namespace
 
+std::string to_value(const std::string& value) {
+  return Json(value).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string to_value(const char* value) { return to_value(std::string(value)); }
+
+std::string to_value(double value) {
+  if (!std::isfinite(value)) return "null";
+  char buffer[32];
+  std::snprintf(buffer, sizeof buffer, "%.6g", value);
+  return buffer;
+}
+
+std::string to_value(const std::vector<std::string>& values) {
+  return Json(values).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+namespace {
+template <class T>
+std::string list_of(std::span<const T> values) {
+  std::string out;
+  for (const T value : values) out += (out.empty() ? "" : ", ") + to_value(value);
+  return '[' + out + ']';
+}
+}  // namespace
+
+std::string to_value(std::span<const std::int64_t> values) { return list_of(values); }
+std::string to_value(std::span<const double> values) { return list_of(values); }
+
 std::string Sheet::json() const {
   Json out = Json::object();
   for (const Fact& f : facts) out[f.key] = Json::parse(f.value, nullptr, false);
@@ -322,7 +355,7 @@ Sheet inspect(const InspectOptions& options) {
   if (!fs::exists(options.path, error)) throw FileError(text("inspect: there is no ", options.path));
   if (fs::is_directory(options.path, error)) return folder(options.path);
   Sheet sheet = file(options);
-  sheet.facts.push_back({"size", to_value(size_text(fs::file_size(options.path, error)))});
+  add(sheet, "size", size_text(fs::file_size(options.path, error)));
   return sheet;
 }
 

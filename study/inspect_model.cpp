@@ -2,6 +2,8 @@
 #include <filesystem>
 #include <map>
 
+#include <nlohmann/json.hpp>
+
 #include <weft/data/file.h>
 #include <weft/layers/serialize.h>
 #include <weft/study/dataset.h>
@@ -50,7 +52,10 @@ void add_layers(Sheet& sheet, const TensorFile& file) {
 void add_study(Sheet& sheet, const Study& study) {
   add(sheet, "name", study.name);
   if (study.title != study.name) add(sheet, "title", study.title);
-  add(sheet, "target", study.target.empty() ? Json(study.target_files) : Json(study.target));
+  if (study.target.empty())
+    add(sheet, "target", study.target_files);
+  else
+    add(sheet, "target", study.target);
   add(sheet, "data", study.data.file.empty() ? study.data.folder : study.data.file);
   add(sheet, "fusion", study.fusion.name);
 }
@@ -115,13 +120,14 @@ Sheet inspect_model(const std::string& folder) {
   try {
     const Study study = parse_study(in.at("study_file").get<std::string>(), in.at("study").get<std::string>());
     add_study(sheet, study);
-    add(sheet, "kept fusion", in.at("fusion"));
-    add(sheet, "weft", in.at("version"));
-    add(sheet, "seed", in.at("seed"));
-    add(sheet, "classes", in.at("classes"));
+    add(sheet, "kept fusion", in.at("fusion").get<std::string>());
+    add(sheet, "weft", in.at("version").get<std::string>());
+    add(sheet, "seed", in.at("seed").get<std::uint64_t>());
+    add(sheet, "classes", in.at("classes").get<std::vector<std::string>>());
     add(sheet, "training rows", in.at("train").size());
     add(sheet, "test rows", in.at("test").size());
-    for (const Json& each : in.at("selected")) add(sheet, text("selected ", each.at(0).get<std::string>()), each.at(1));
+    for (const Json& each : in.at("selected"))
+      add(sheet, text("selected ", each.at(0).get<std::string>()), each.at(1).get<double>());
     Sheet::TableOf t{"modalities", {"modality", "features", "encoder"}, {}};
     const Preparation preparation = Preparation::from_json(in.at("preparation").get<std::string>());
     for (std::size_t m = 0; m < std::min(study.modalities.size(), preparation.encoders.size()); ++m)
@@ -138,7 +144,7 @@ Sheet inspect_model(const std::string& folder) {
     if (training.is_object() && training.contains("test") && training["test"].is_object())
       for (const auto& [name, figure] : training["test"].items())
         if (figure.is_object() && figure.contains("value") && figure["value"].is_number())
-          sheet.facts.push_back({"test " + name, to_value(figure["value"].get<double>())});
+          add(sheet, "test " + name, figure["value"].get<double>());
   }
   add_layers(sheet, load_tensors((fs::path(folder) / "network.safetensors").string()));
   return sheet;

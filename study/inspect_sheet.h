@@ -1,33 +1,29 @@
 #pragma once
-#include <cmath>
 #include <concepts>
-#include <cstdio>
-#include <utility>
-
-#include <nlohmann/json.hpp>
+#include <span>
 
 #include <weft/study/inspect.h>
 
-/// How sheets are filled. For .cpp files only.
+/// How sheets are filled: values as JSON.
 namespace weft::study {
 
-inline std::string to_value(const nlohmann::ordered_json& value) {
-  return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-}
+std::string to_value(const std::string& value);
+std::string to_value(const char* value);
+/// With six digits, which are enough to look at; null where it is not a number.
+std::string to_value(double value);
+std::string to_value(const std::vector<std::string>& values);
+std::string to_value(std::span<const std::int64_t> values);
+std::string to_value(std::span<const double> values);
 template <std::integral I>
 std::string to_value(I value) {
-  return std::to_string(value);
-}
-/// What is not a number is null.
-inline std::string to_value(double value) {
-  // Six digits are enough to look at.
-  if (!std::isfinite(value)) return "null";
-  char buffer[32];
-  std::snprintf(buffer, sizeof buffer, "%.6g", value);
-  return to_value(nlohmann::ordered_json::parse(buffer));
+  if constexpr (std::same_as<I, bool>)
+    return value ? "true" : "false";
+  else
+    return std::to_string(value);
 }
 
-inline void add(Sheet& sheet, const std::string& key, const nlohmann::ordered_json& value) {
+template <class T>
+void add(Sheet& sheet, const std::string& key, const T& value) {
   sheet.facts.push_back({key, to_value(value)});
 }
 
