@@ -46,9 +46,9 @@ bool is_one_of(const std::string& name, std::initializer_list<const char*> words
   return std::ranges::any_of(words, [&](const char* word) { return low == word; });
 }
 
-/// Columns as modalities: those that share what stands before a separator (three or more), or behind one, or tell about
-/// the person; and the rest.
-std::vector<Group> group_columns(const Strings& names, bool named) {
+/// Columns as modalities: those that share what stands before a separator (three or more), or behind one, that are
+/// missing in the same rows, or tell about the person; and the rest.
+std::vector<Group> group_columns(const Strings& names, const data::Table& table, bool named) {
   std::vector<Group> groups;
   Strings left = names;
   for (const bool last : {false, true}) {
@@ -68,6 +68,21 @@ std::vector<Group> group_columns(const Strings& names, bool named) {
       for (const std::string& one : columns) std::erase(left, one);
       groups.push_back({std::move(name), {pattern}, std::move(columns)});
     }
+  }
+  // What is missing in the same rows was measured together.
+  std::map<std::vector<std::int64_t>, Strings> gaps;
+  for (const std::string& name : left) {
+    std::vector<std::int64_t> rows;
+    const data::Column& column = table.at(name);
+    for (std::int64_t i = 0; i < column.size(); ++i)
+      if (column.missing(i)) rows.push_back(i);
+    if (rows.size() >= 5) gaps[rows].push_back(name);
+  }
+  for (auto& [rows, columns] : gaps) {
+    if (columns.size() < 2 || columns.size() == names.size()) continue;
+    for (const std::string& one : columns) std::erase(left, one);
+    const std::string others = columns.size() == 2 ? columns[1] : text(columns.size() - 1, " more");
+    groups.push_back({text(columns[0], " and ", others), columns, columns});
   }
   Group person{"person", {}, {}};
   for (const std::string& name : left)
@@ -146,16 +161,16 @@ class CsvDraft {
 
  private:
   void count_classes() {
-    const data::Column& column = table_.at(target_->name);
-    std::map<std::string, std::int64_t> counts;
-    const data::Column named = column.categorical ? column : as_names(column);
-    for (const std::int64_t code : named.codes)
-      if (code >= 0) ++counts[named.levels[static_cast<std::size_t>(code)]];
     if (!target_->categorical && !target_->whole)
       throw ConfigError(text("init: \"", target_->name, "\" of ", options_.data, " is a quantity with ",
                              target_->distinct,
                              " values, not a class\n  help: add a column that says what should be told apart, such as "
                              "above or below a limit, and name it with --target"));
+    const data::Column& column = table_.at(target_->name);
+    std::map<std::string, std::int64_t> counts;
+    const data::Column named = column.categorical ? column : as_names(column);
+    for (const std::int64_t code : named.codes)
+      if (code >= 0) ++counts[named.levels[static_cast<std::size_t>(code)]];
     // Too few rows to train, validate and test on.
     for (const auto& [name, count] : counts)
       if (count < 5)
@@ -318,7 +333,7 @@ class CsvDraft {
       throw ConfigError(text("init: no column of ", options_.data,
                              " is left to learn from\n  help: see what each seems to "
                              "be with weft inspect"));
-    const std::vector<Group> groups = group_columns(evidence, form_.data.header);
+    const std::vector<Group> groups = group_columns(evidence, table_, form_.data.header);
     std::string& out = draft_.source;
     out += "\n# A modality is what one examination yields, and what a row may lack as a whole.\n";
     for (const Group& group : groups) {
@@ -381,7 +396,7 @@ std::string study_name(const std::string& data) {
   if (!path.has_filename()) path = path.parent_path();
   std::string name = path.filename().string();
   for (const char* end : {".gz", ".csv", ".tsv", ".txt"})
-    if (name.ends_with(end)) name.resize(name.size() - std::string_view(end).size());
+    if (name.ends_with(end)) name.erase(name.size() - std::string_view(end).size());
   for (char& c : name)
     if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '_') c = '-';
   return name.empty() || name.find_first_not_of("-.") == name.npos ? "study" : name;
