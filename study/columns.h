@@ -12,6 +12,9 @@
 /// and values, and says why.
 namespace weft::study {
 
+/// The bytes of a table, unpacked where gzip packed them. Throws FileError beginning with `operation`.
+std::string table_bytes(const char* operation, const std::string& path);
+
 /// How a CSV is written, as far as its text shows.
 struct CsvForm {
   DataConfig data;                 ///< separator, decimal, header, skip_lines, and missing where it must be named

@@ -4,6 +4,8 @@
 #include <set>
 
 #include <weft/data/csv.h>
+#include <weft/data/file.h>
+#include <weft/data/gzip.h>
 #include <weft/study/columns.h>
 
 namespace weft::study {
@@ -173,6 +175,15 @@ Strings marks_of(std::string_view bytes, const DataConfig& form) {
 }
 
 }  // namespace
+
+std::string table_bytes(const char* operation, const std::string& path) {
+  std::string bytes = data::read_file(operation, path);
+  if (!data::detail::is_gzip(bytes)) return bytes;
+  constexpr std::size_t most = std::size_t{4} << 30;
+  bytes = data::detail::gunzip(operation, path, bytes, most);
+  if (bytes.size() > most) throw FileError(text(operation, ": ", path, " unpacks to more than ", most, " bytes"));
+  return bytes;
+}
 
 CsvForm csv_form(std::string_view bytes) {
   CsvForm form;

@@ -11,10 +11,10 @@
 #include <nlohmann/json.hpp>
 
 #include <weft/data/file.h>
-#include <weft/data/gzip.h>
 #include <weft/data/metrics.h>
 #include <weft/data/npy.h>
 #include <weft/study/checksum.h>
+#include <weft/study/columns.h>
 #include <weft/tensor/create.h>
 #include <weft/tensor/names.h>
 
@@ -446,10 +446,7 @@ data::Table read_table(const DataConfig& config, const std::string& path) {
   options.decimal = config.decimal;
   options.header = config.header;
   options.skip_lines = static_cast<int>(config.skip_lines);
-  std::string bytes = data::read_file("csv", path);
-  constexpr std::size_t most = std::size_t{4} << 30;
-  if (data::detail::is_gzip(bytes)) bytes = data::detail::gunzip("csv", path, bytes, most);
-  if (bytes.size() > most) throw FileError(text("csv: ", path, " unpacks to more than ", most, " bytes"));
+  const std::string bytes = table_bytes("csv", path);
   // UTF-16 has a message of its own.
   if (const std::size_t line = first_bad_line(bytes);
       line > 0 && !bytes.starts_with("\xFF\xFE") && !bytes.starts_with("\xFE\xFF"))

@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 
 #include <weft/data/file.h>
-#include <weft/data/gzip.h>
 #include <weft/show/terminal.h>
 #include <weft/study/commands.h>
 #include <weft/study/dataset.h>
@@ -76,7 +75,7 @@ std::vector<Group> group_columns(const Strings& names, const data::Table& table,
     const data::Column& column = table.at(name);
     for (std::int64_t i = 0; i < column.size(); ++i)
       if (column.missing(i)) rows.push_back(i);
-    if (rows.size() >= 5) gaps[rows].push_back(name);
+    if (rows.size() >= 5 && name.find_first_of("*?!") == name.npos) gaps[rows].push_back(name);
   }
   for (auto& [rows, columns] : gaps) {
     if (columns.size() < 2 || columns.size() == names.size()) continue;
@@ -128,10 +127,7 @@ std::string padded(std::string s, std::size_t width) {
 class CsvDraft {
  public:
   CsvDraft(const InitOptions& options, const std::string& path) : options_(options), path_(path) {
-    std::string bytes = data::read_file("init", options.data);
-    constexpr std::size_t most = std::size_t{4} << 30;
-    if (data::detail::is_gzip(bytes)) bytes = data::detail::gunzip("init", options.data, bytes, most);
-    form_ = csv_form(bytes);
+    form_ = csv_form(table_bytes("init", options.data));
     table_ = read_table(form_.data, options.data);
     located({options.data, 0}, [&] { columns_ = columns_of(table_, options.target); });
     const auto target = std::ranges::find(columns_, Role::target, &ColumnFacts::role);

@@ -12,8 +12,6 @@
 
 #include <weft/data/dicom.h>
 #include <weft/data/edf.h>
-#include <weft/data/file.h>
-#include <weft/data/gzip.h>
 #include <weft/data/idx.h>
 #include <weft/data/image.h>
 #include <weft/data/nifti.h>
@@ -109,10 +107,8 @@ Sheet one_array(const char* kind, const Tensor& x) {
   return sheet;
 }
 
-Sheet csv(const std::string& path, std::string bytes, const std::string& target) {
-  constexpr std::size_t most = std::size_t{4} << 30;
-  if (data::detail::is_gzip(bytes)) bytes = data::detail::gunzip("inspect", path, bytes, most);
-  const CsvForm form = csv_form(bytes);
+Sheet csv(const std::string& path, const std::string& target) {
+  const CsvForm form = csv_form(table_bytes("inspect", path));
   const data::Table table = read_table(form.data, path);
   const std::vector<ColumnFacts> columns = columns_of(table, target);
   Sheet sheet;
@@ -247,7 +243,7 @@ bool ends(const std::string& path, std::initializer_list<const char*> endings) {
 
 Sheet file(const InspectOptions& options) {
   const std::string& path = options.path;
-  std::string start = first_bytes(path, 400);
+  const std::string start = first_bytes(path, 400);
   using namespace std::string_view_literals;
   const std::string_view seen = start;
   if (seen.starts_with("\x93NUMPY")) return one_array("NPY", data::load_npy(path));
@@ -263,8 +259,7 @@ Sheet file(const InspectOptions& options) {
   if (ends(path, {"-ubyte", ".idx"}) ||
       (seen.size() > 4 && seen.starts_with("\0\0"sv) && seen[2] >= 8 && seen[2] <= 14))
     return one_array("IDX", data::load_idx(path));
-  if (ends(path, {".csv", ".tsv", ".txt", ".data"}) || seen.find('\0') == seen.npos)
-    return csv(path, data::read_file("inspect", path), options.target);
+  if (ends(path, {".csv", ".tsv", ".txt", ".data"}) || seen.find('\0') == seen.npos) return csv(path, options.target);
   throw FileError(text("inspect: ", path,
                        " is of no kind that weft reads\n  help: give a study, a model's folder, CSV, NPY, "
                        "NPZ, IDX, NIfTI, DICOM, EDF, safetensors, PNG or JPEG"));

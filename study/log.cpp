@@ -24,7 +24,7 @@ bool wants(const std::vector<std::string>& kinds, const char* kind) {
 std::ofstream open_log(const std::string& folder, const char* name, bool go_on) {
   const std::string path = (fs::path(folder) / name).string();
   errno = 0;
-  std::ofstream out(path, std::ios::binary | (go_on ? std::ios::app : std::ios::trunc));
+  std::ofstream out(path, std::ios::binary | (go_on ? std::ios::app | std::ios::ate : std::ios::trunc));
   if (!out) throw FileError(text("log: cannot write ", path, ": ", std::strerror(errno ? errno : EIO)));
   return out;
 }

@@ -8,6 +8,7 @@ import glob
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -188,6 +189,27 @@ class Logs(unittest.TestCase):
             bad[at] ^= 4
             with self.assertRaises(reader.Damaged):
                 list(reader.records(bytes(bad)))
+
+    def test_interrupted_and_resumed(self):
+        """The same lines as without a stop; a second event file goes on where the first ended."""
+        self.write('small.toml', STUDY.replace('epochs = 6', 'epochs = 400\npatience = 400'))
+        self.weft('train', 'small.toml', '--out', 'whole', '--quiet', '--log', 'csv')
+        with subprocess.Popen([PROGRAM, 'train', 'small.toml', '--out', 'model', '--log', 'csv,tensorboard'], cwd=self.root,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+            run.stderr.readline()  # a line of progress comes at every tenth
+            run.send_signal(signal.SIGINT)
+            run.communicate(timeout=60)
+        self.assertEqual(run.returncode, 130)
+        self.weft('train', 'small.toml', '--out', 'model', '--quiet', '--log', 'csv,tensorboard', '--resume')
+        logs = []
+        for folder in 'whole', 'model':
+            with open(self.path(folder, 'log.csv'), encoding='utf-8') as f:
+                logs.append(f.read())
+        self.assertEqual(logs[0], logs[1])
+        files = sorted(glob.glob(self.path('model', 'events.out.tfevents.*')), key=os.path.getmtime)
+        self.assertEqual(len(files), 2)
+        both = [step for name in files for step, _ in self.curve(reader.read(name), 'loss/train')]
+        self.assertEqual(both, list(range(1, 401)))
 
     def test_unknown_kind(self):
         for command in 'train', 'compare':

@@ -89,6 +89,14 @@ class Init(unittest.TestCase):
         self.assertIn({'what': 'target', 'where': 'diagnosis', 'why': 'its name, and few different values: healthy (60 rows), ill (60 rows)'},
                       told['guesses'])
 
+    def test_missing_together(self):
+        """What is missing in the same rows was measured together."""
+        gap = lambda c: lambda i: '' if i % 5 == 2 else c(i)
+        self.write('gaps.csv', 'tau,height_of_wave,ab42,mood,ill\n' + rows(
+            80, gap(noisy(1)), noisy(2), gap(noisy(3)), lambda i: i * 7 % 5, lambda i: i % 2))
+        study, _ = self.study('gaps.csv')
+        self.assertEqual([(m['name'], m.get('columns')) for m in study['modality']], [('tau and ab42', ['tau', 'ab42']), ('rest', None)])
+
     def test_spreadsheet(self):
         """Semicolons, decimal commas and a mark at the front."""
         self.write('tabelle.csv', '\ufeffGruppe;Wert;Größe\n' + rows(
