@@ -104,8 +104,8 @@ bool counts_rows(const data::Column& column) {
   return true;
 }
 
-const Strings identity_words = {"id", "ids", "uid", "uuid", "guid", "index",      "number",
-                                "no", "nr",  "key", "name", "mrn",  "identifier", "barcode"};
+const Strings identity_words = {"id", "ids", "uid", "uuid", "guid", "mrn", "identifier", "barcode"};
+const Strings number_words = {"index", "number", "no", "nr", "key", "name", "code"};
 const Strings person_words = {"patient",    "subject", "person", "participant", "case",   "lesion",
                               "individual", "donor",   "client", "user",        "family", "animal"};
 const Strings site_words = {"site",        "hospital", "center", "centre", "clinic",
@@ -113,6 +113,15 @@ const Strings site_words = {"site",        "hospital", "center", "centre", "clin
 const Strings target_words = {"target",  "label",  "class",   "outcome",  "diagnosis", "y",
                               "disease", "dx",     "species", "survived", "response",  "sick",
                               "status",  "result", "churn",   "fraud",    "event"};
+
+/// "patient", "patient_id", "lesion no", "id"; not "patient_age" or "number_of_visits".
+bool names_somebody(const Strings& words) {
+  if (words.empty()) return false;
+  const Strings last = {words.back()};
+  if (has_word(last, identity_words)) return true;
+  if (words.size() == 1) return has_word(last, person_words);
+  return has_word(last, number_words) && has_word(words, person_words);
+}
 
 /// Whether classes of this column could be learned: few values, each more than twice there.
 bool may_be_target(const ColumnFacts& f) {
@@ -153,7 +162,7 @@ void guess_role(ColumnFacts& f, const data::Column& column) {
   const Strings words = words_of(f.name);
   const std::int64_t known = f.rows - f.missing;
   const bool unique = f.distinct == known && known > 2;
-  const bool person = has_word(words, person_words), named_id = has_word(words, identity_words);
+  const bool somebody = names_somebody(words);
   if (f.distinct == 0) return set(f, Role::constant, "always missing");
   if (f.distinct == 1 && f.missing == 0) return set(f, Role::constant, "one value in all rows");
   if (f.categorical && has_word(words, {"split", "set", "partition", "subset", "fold"})) {
@@ -166,7 +175,7 @@ void guess_role(ColumnFacts& f, const data::Column& column) {
       }))
     return set(f, Role::fold, "its name");
   if (counts_rows(column)) return set(f, Role::identity, "counts the rows");
-  if (unique && (named_id || person) && (f.categorical || f.whole))
+  if (unique && (somebody || (words.size() == 1 && has_word(words, number_words))) && (f.categorical || f.whole))
     return set(f, Role::identity, "another value in each row");
   if (f.categorical) {
     const auto dates = std::ranges::count_if(column.levels, is_date);
@@ -174,7 +183,7 @@ void guess_role(ColumnFacts& f, const data::Column& column) {
   } else if (f.least > 1e8 && has_word(words, {"time", "date", "timestamp"})) {
     return set(f, Role::date, "seconds since 1970, by name and size");
   }
-  if ((person || named_id) && (f.categorical || f.whole) && f.distinct > 10 && f.missing == 0)
+  if (somebody && (f.categorical || f.whole) && f.distinct > 10 && f.missing == 0)
     return set(f, Role::group, text(f.distinct, " values in ", f.rows, " rows, by its name a patient's or the like"));
   if (has_word(words, site_words) && f.distinct <= 50 && f.distinct > 1 && (f.categorical || f.whole))
     return set(f, Role::site, "its name");

@@ -74,8 +74,8 @@ class Init(unittest.TestCase):
 
     def test_hospital(self):
         """Identities, patients, dates, constants, text, gaps by a word, and columns of one laboratory."""
-        self.write('visits.csv', 'visit_id,patient,date,lab_a,lab_b,lab_c,age,sex,country,comment,diagnosis\n' + rows(
-            120, lambda i: f'v{i}', lambda i: f'p{i // 3}', lambda i: f'2024-0{1 + i % 9}-1{i % 10}', noisy(1),
+        self.write('visits.csv', 'visit_id,patient,date,number_of_visits,lab_a,lab_b,lab_c,age,sex,country,comment,diagnosis\n' + rows(
+            120, lambda i: f'v{i}', lambda i: f'p{i // 3}', lambda i: f'2024-0{1 + i % 9}-1{i % 10}', lambda i: i * 37 % 121, noisy(1),
             lambda i: 'unknown' if i % 7 == 3 else noisy(2)(i), noisy(3), lambda i: 30 + i * 7 % 50, lambda i: 'mf'[i * 5 % 3 % 2],
             lambda i: 'NL', lambda i: f'text number {i}', lambda i: ['healthy', 'ill'][i % 2]))
         study, told = self.study('visits.csv')
@@ -84,7 +84,7 @@ class Init(unittest.TestCase):
         self.assertEqual(set(study['data']['exclude']), {'visit_id', 'date', 'country', 'comment'})
         self.assertIn('unknown', study['data']['missing'])
         modalities = {m['name']: m.get('columns') for m in study['modality']}
-        self.assertEqual(modalities, {'lab': ['lab_*'], 'person': ['age', 'sex']})
+        self.assertEqual(modalities, {'lab': ['lab_*'], 'person': ['age', 'sex'], 'rest': None})
         self.assertEqual(study['compare']['subgroups'], ['sex'])
         self.assertIn({'what': 'target', 'where': 'diagnosis', 'why': 'its name, and few different values: healthy (60 rows), ill (60 rows)'},
                       told['guesses'])
