@@ -71,6 +71,7 @@
 #include <weft/optim/optimizer.h>
 #include <weft/optim/schedule.h>
 #include <weft/optim/sensitivity.h>
+#include <weft/show/event_file.h>
 #include <weft/show/plot.h>
 #include <weft/show/terminal.h>
 #include <weft/tensor/allocator.h>

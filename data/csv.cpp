@@ -21,8 +21,15 @@ std::string_view trim(std::string_view s) noexcept {
   return s;
 }
 
-bool parse_number(std::string_view s, double& value) noexcept {
+bool parse_number(std::string_view s, double& value, char decimal) {
   s = trim(s);
+  std::string pointed;
+  if (decimal != '.') {
+    if (s.find('.') != s.npos) return false;  // 1.500 may be meant as 1500
+    pointed = s;
+    std::ranges::replace(pointed, decimal, '.');
+    s = pointed;
+  }
   if (s.starts_with('+')) {  // from_chars knows only the minus
     s.remove_prefix(1);
     if (s.starts_with('-')) return false;
@@ -42,7 +49,12 @@ bool parse_number(std::string_view s, double& value) noexcept {
 class Scanner {
  public:
   Scanner(std::string_view text, const std::string& source, const CsvOptions& options)
-      : text_(text), source_(source), delimiter_(options.delimiter), quote_(options.quote) {}
+      : text_(text), source_(source), delimiter_(options.delimiter), quote_(options.quote) {
+    for (int i = 0; i < options.skip_lines && at_ < text_.size(); ++i) {
+      while (at_ < text_.size() && !is_end(text_[at_])) ++at_;
+      if (at_ < text_.size()) end_line();
+    }
+  }
 
   /// The next record that is not a blank line; false at the end.
   bool next(std::vector<std::string_view>& fields) {
@@ -149,7 +161,7 @@ Column typed(std::string name, const std::vector<std::string_view>& fields, cons
   if (numeric) numbers.reserve(fields.size());
   for (std::size_t i = 0; numeric && i < fields.size(); ++i) {
     double value = nan;
-    if (!missing(fields[i]) && !parse_number(fields[i], value)) {
+    if (!missing(fields[i]) && !parse_number(fields[i], value, options.decimal)) {
       if (must)
         throw FileError(text("csv: ", source, ":", lines[i], ": column \"", name, "\" holds \"", fields[i],
                              "\", which is not a number"));
@@ -183,6 +195,9 @@ std::vector<std::string> header_names(const std::vector<std::string_view>& first
 Table parse_csv(std::string_view content, const std::string& source, const CsvOptions& options) {
   for (const char c : {'\n', '\r', '\0', options.quote})
     if (options.delimiter == c) throw ConfigError("csv: the delimiter cannot be a line end, a zero byte or the quote");
+  if ((options.decimal != '.' && options.decimal != ',') || options.decimal == options.delimiter)
+    throw ConfigError(
+        text("csv: the decimal mark cannot be '", options.decimal, "'\n  help: choose . or , and another delimiter"));
   if (content.starts_with("\xEF\xBB\xBF")) content.remove_prefix(3);
   if (content.starts_with("\xFF\xFE") || content.starts_with("\xFE\xFF"))
     throw FileError(text("csv: ", source, " is UTF-16\n  help: save it as UTF-8"));

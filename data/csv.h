@@ -54,6 +54,8 @@ struct CsvOptions {
   char delimiter = ',';
   char quote = '"';    ///< '\0' switches quoting off, for files in which quotes are plain letters
   bool header = true;  ///< without one, columns are named column_1, column_2, ...
+  char decimal = '.';  ///< or a comma, as spreadsheets of many countries write 0,5
+  int skip_lines = 0;  ///< lines at the top that are not part of the table
   /// What stands for a missing value, besides an empty field; compared without case and surrounding blanks.
   std::vector<std::string> missing = {"NA", "N/A", "NaN", "?", "null"};
   /// Patterns of columns read as text even if they hold numbers only ...
@@ -67,7 +69,7 @@ struct CsvOptions {
 /// are (decimal or scientific notation, blanks around allowed), categorical otherwise; text is kept as it is. A
 /// name left empty becomes column_N. Throws FileError with file and line for a ragged row, an unterminated
 /// quote, text after a closing quote, a repeated name, an empty file, UTF-16, a word in a column declared numeric;
-/// ConfigError for a pattern that matches no column, or a delimiter that cannot be one.
+/// ConfigError for a pattern that matches no column, or a delimiter or decimal mark that cannot be one.
 Table read_csv(const std::string& path, const CsvOptions& options = {});
 /// The same from memory; `source` stands for the file's name in messages.
 Table parse_csv(std::string_view text, const std::string& source, const CsvOptions& options = {});

@@ -55,6 +55,7 @@ int main(int argc, char** argv) {
     optim::Sgd optimizer(parameters(net), {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .nesterov = true});
     optim::Scheduler rate(optimizer, optim::OneCycleLr{.max_lr = 0.15, .total_steps = epochs * loader.steps() + 1});
     curves.push_back({"seed " + std::to_string(seed), {}, {}});
+    show::EventFile events("runs/fashion_mnist/seed-" + std::to_string(seed));  // for tensorboard --logdir runs
     const auto start = std::chrono::steady_clock::now();
     for (int epoch = 0; epoch < epochs; ++epoch) {
       train(net);
@@ -66,9 +67,11 @@ int main(int argc, char** argv) {
         optimizer.zero_grad();
         rate.step();
         total += loss.item();
+        events.scalar("loss/step", rate.time(), loss.item());
         progress.update(s * epochs * loader.steps() + rate.time(), seeds * epochs * loader.steps(), "training");
       }
       curves.back().y.push_back(total / static_cast<double>(loader.steps()));
+      events.scalar("loss/epoch", epoch + 1, curves.back().y.back());
     }
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     eval(net);

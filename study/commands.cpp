@@ -15,6 +15,7 @@
 #include <weft/study/checksum.h>
 #include <weft/study/compare.h>
 #include <weft/study/interrupt.h>
+#include <weft/study/log.h>
 #include <weft/study/network.h>
 #include <weft/study/output.h>
 #include <weft/study/report.h>
@@ -32,6 +33,26 @@ void print(const std::string& s) {
 
 std::string folder_of(const CommandOptions& options, const Study& study) {
   return options.out.empty() ? "runs/" + study.name : options.out;
+}
+
+void put_table(const data::Table& table, const CommandOptions& options) {
+  if (!options.out.empty()) return data::write_csv(options.out, table);
+  if (!options.json) return print(data::to_csv(table));
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  for (std::int64_t i = 0; i < table.rows(); ++i) {
+    nlohmann::ordered_json row;
+    const auto at = static_cast<std::size_t>(i);
+    for (const data::Column& c : table.columns) {
+      if (c.missing(i))
+        row[c.name] = nullptr;
+      else if (c.categorical)
+        row[c.name] = c.levels[static_cast<std::size_t>(c.codes[at])];
+      else
+        row[c.name] = c.numbers[at];
+    }
+    rows.push_back(std::move(row));
+  }
+  print(rows.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n');
 }
 
 void set_threads(int jobs) {
@@ -152,6 +173,7 @@ std::unique_ptr<Fitted> load_network(const Model& model, const std::string& fold
 }  // namespace
 
 void run_compare(const CommandOptions& options) {
+  check_log_kinds(options.log);
   const Study study = load_study(options.study);
   const Dataset dataset = load_dataset(study);
   check_enough(study, dataset);
@@ -184,6 +206,7 @@ void run_compare(const CommandOptions& options) {
   folder.add("splits.json", run.parts.to_json(run.data_checksum));
   folder.commit();
   folder.remove(compare_checkpoint);
+  if (!options.log.empty()) log_comparison(options.log, folder.path(""), run);
   if (options.json) {
     print(to_json(run, findings));
   } else {
@@ -193,6 +216,7 @@ void run_compare(const CommandOptions& options) {
 }
 
 void run_train(const CommandOptions& options) {
+  check_log_kinds(options.log);
   Model model;
   model.study = load_study(options.study);
   const Study& study = model.study;
@@ -230,7 +254,10 @@ void run_train(const CommandOptions& options) {
   task.resume = options.resume;
   model.data = checksum(dataset);
   task.origin = text(version, '|', model.seed, '|', model.data, '|', study.source);
+  TrainingLog log(options.log, folder.path(""), study, options.resume);
+  if (!options.log.empty()) task.on_step = [&](const Step& step) { log.step(step); };
   task.on_epoch = [&](std::int64_t done, std::int64_t total, const Curve& curve) {
+    if (!options.log.empty()) log.epoch(curve);
     const double score = curve.validation_score.empty() ? 0 : curve.validation_score.back();
     progress.update(done, total, text("epochs, validation ", metric_title(study.train.metric), ' ', fixed(score)));
     check_interrupt();
@@ -246,8 +273,9 @@ void run_train(const CommandOptions& options) {
                {"train_rows", model.split.train.size()},
                {"test_rows", model.split.test.size()}};
   if (fitted->validation) results["validation"] = {{study.train.metric, *fitted->validation}};
-  results["test"] = judge(predictions_of(dataset, model.split.test, fitted->predict(all.rows(model.split.test))),
-                          study.compare.metric, model.seed, 0.95, table);
+  const Outcome outcome = fitted->predict(all.rows(model.split.test));
+  results["test"] =
+      judge(predictions_of(dataset, model.split.test, outcome), study.compare.metric, model.seed, 0.95, table);
   results["curve"] = {{"train_loss", fitted->curve.train_loss},
                       {"validation_loss", fitted->curve.validation_loss},
                       {"validation_score", fitted->curve.validation_score}};
@@ -260,6 +288,9 @@ void run_train(const CommandOptions& options) {
   folder.add("training.json", results.dump(1) + '\n');
   folder.commit();
   folder.remove(train_checkpoint);
+  std::vector<std::pair<std::string, double>> tested;
+  for (const auto& [name, value] : results["test"].items()) tested.emplace_back(name, value["value"].get<double>());
+  log.test(tested, outcome.weights);
   if (options.json)
     print(results.dump(1) + '\n');
   else
@@ -312,10 +343,7 @@ void run_predict(const CommandOptions& options) {
     column("probability of " + model.classes[c], outcome.probabilities, model.classes.size(), c);
   for (std::size_t m = 0; !outcome.weights.empty() && m < model.study.modalities.size(); ++m)
     column("weight of " + model.study.modalities[m].name, outcome.weights, model.study.modalities.size(), m);
-  if (options.out.empty())
-    print(data::to_csv(table));
-  else
-    data::write_csv(options.out, table);
+  put_table(table, options);
 }
 
 }  // namespace weft::study

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <weft/data/csv.h>
 #include <weft/study/config.h>
 
 /// What the `weft` command does, without its command line. All throw weft::Error and print results to stdout.
@@ -19,6 +20,7 @@ struct CommandOptions {
   std::vector<std::string> fusions;  ///< robustness; empty: the study's, and "concat"
   std::vector<std::string> folders;  ///< report: those of results
   bool train_missing = false;        ///< robustness
+  std::vector<std::string> log;      ///< train, compare: of log_kinds()
   bool json = false;
   bool resume = false;
   bool quiet = false;
@@ -40,6 +42,8 @@ void run_predict(const CommandOptions& options);
 void print(const std::string& s);
 /// Where results of a study go.
 std::string folder_of(const CommandOptions& options, const Study& study);
+/// A table of results: to the CSV that --out names, or printed, as CSV or as JSON with an object per row.
+void put_table(const data::Table& table, const CommandOptions& options);
 /// Results are the same for any number of threads and jobs; `jobs` splits at a time leave one thread to each.
 void set_threads(int jobs);
 

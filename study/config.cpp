@@ -239,6 +239,16 @@ DataConfig read_data(Section s) {
   c.source_place = s.place(s.has("file") ? "file" : "folder");
   c.exclude = s.strings("exclude");
   c.missing = s.strings("missing");
+  const std::string separator = s.string("separator", ",");
+  if (separator.size() != 1 || std::string_view("\"\r\n").find(separator[0]) != std::string_view::npos)
+    throw ConfigError(text(s.place("separator").str(), ": the separator is \"", separator,
+                           "\"\n  help: give one letter, such as \";\" or \"\\t\""));
+  c.separator = separator[0];
+  c.decimal = s.one_of("decimal", {".", ","}, ".")[0];
+  if (c.decimal == c.separator)
+    throw ConfigError(text(s.place("decimal").str(), ": separator and decimal are both \"", c.decimal, '"'));
+  c.header = s.boolean("header", true);
+  c.skip_lines = s.integer("skip_lines", 0, 0, 1'000'000);
   c.split_column = s.string("split_column");
   c.fixed_split = s.boolean("fixed_split", false);
   s.finish();

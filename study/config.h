@@ -69,9 +69,12 @@ struct DataConfig {
   std::string folder;                ///< where `file` and `files` of modalities lie
   std::vector<std::string> exclude;  ///< columns that nobody uses
   std::vector<std::string> missing;  ///< words that stand for a missing value; empty: the reader's own
-  std::string split_column;          ///< a column holding `train` or `test`
-  bool fixed_split = false;          ///< of two stacked files, the first trains and the second tests
-  Place place, source_place;         ///< source: of `file` or `folder`
+  char separator = ',', decimal = '.';
+  bool header = true;
+  std::int64_t skip_lines = 0;  ///< above the header
+  std::string split_column;     ///< a column holding `train` or `test`
+  bool fixed_split = false;     ///< of two stacked files, the first trains and the second tests
+  Place place, source_place;    ///< source: of `file` or `folder`
 };
 
 struct FusionConfig {

@@ -14,6 +14,7 @@
 #include <weft/data/metrics.h>
 #include <weft/data/npy.h>
 #include <weft/study/checksum.h>
+#include <weft/study/columns.h>
 #include <weft/tensor/create.h>
 #include <weft/tensor/names.h>
 
@@ -195,26 +196,6 @@ std::size_t first_bad_line(std::string_view s) {
     i += length;
   }
   return 0;
-}
-
-data::Table read_table(const Study& study, const std::string& path) {
-  data::CsvOptions options;
-  if (!study.data.missing.empty()) options.missing = study.data.missing;
-  const std::string bytes = data::read_file("csv", path);
-  // UTF-16 has a message of its own.
-  if (const std::size_t line = first_bad_line(bytes);
-      line > 0 && !bytes.starts_with("\xFF\xFE") && !bytes.starts_with("\xFE\xFF"))
-    throw FileError(text("csv: ", path, ":", line, ": not UTF-8 text\n  help: save the table as CSV in UTF-8"));
-  data::Table table = data::parse_csv(bytes, path, options);
-  if (table.rows() == 0) throw FileError(text("csv: ", path, " has a header, but no rows"));
-  // Beyond this, squares overflow.
-  constexpr double largest = 1e150;
-  for (const data::Column& column : table.columns)
-    for (std::size_t i = 0; i < column.numbers.size(); ++i)
-      if (std::abs(column.numbers[i]) > largest)
-        throw FileError(text("csv: ", path, ": column \"", column.name, "\" holds ", column.numbers[i], " in row ",
-                             i + 1, "\n  help: leave the field empty if the value is missing"));
-  return table;
 }
 
 data::TableOptions options_of(const ModalityConfig& modality) {
@@ -458,6 +439,30 @@ void shapes_fit(const Dataset& dataset, const Study& study) {
 
 }  // namespace
 
+data::Table read_table(const DataConfig& config, const std::string& path) {
+  data::CsvOptions options;
+  if (!config.missing.empty()) options.missing = config.missing;
+  options.delimiter = config.separator;
+  options.decimal = config.decimal;
+  options.header = config.header;
+  options.skip_lines = static_cast<int>(config.skip_lines);
+  const std::string bytes = table_bytes("csv", path);
+  // UTF-16 has a message of its own.
+  if (const std::size_t line = first_bad_line(bytes);
+      line > 0 && !bytes.starts_with("\xFF\xFE") && !bytes.starts_with("\xFE\xFF"))
+    throw FileError(text("csv: ", path, ":", line, ": not UTF-8 text\n  help: save the table as CSV in UTF-8"));
+  data::Table table = data::parse_csv(bytes, path, options);
+  if (table.rows() == 0) throw FileError(text("csv: ", path, " has a header, but no rows"));
+  // Beyond this, squares overflow.
+  constexpr double largest = 1e150;
+  for (const data::Column& column : table.columns)
+    for (std::size_t i = 0; i < column.numbers.size(); ++i)
+      if (std::abs(column.numbers[i]) > largest)
+        throw FileError(text("csv: ", path, ": column \"", column.name, "\" holds ", column.numbers[i], " in row ",
+                             i + 1, "\n  help: leave the field empty if the value is missing"));
+  return table;
+}
+
 Dataset load_dataset(const Study& study) {
   Dataset dataset;
   dataset.evidence.resize(study.data.file.empty() ? study.modalities.size() : 0);
@@ -466,7 +471,7 @@ Dataset load_dataset(const Study& study) {
   std::vector<std::int64_t> counts;
   if (!study.data.file.empty()) {
     must_exist(study.data.file, study.data.source_place);
-    table = read_table(study, study.data.file);
+    table = read_table(study.data, study.data.file);
     claim_columns(dataset, study, *table);
   }
   data::Column target;
@@ -501,7 +506,7 @@ Dataset load_rows(const Study& study, const std::string& csv_path, const std::ve
   Dataset dataset;
   if (std::ranges::any_of(study.modalities, [](const ModalityConfig& m) { return !m.files.empty(); }))
     throw ConfigError(text("predict: ", study.place.str(), " reads NPY files; rows of a CSV do not fit it"));
-  const data::Table table = read_table(study, csv_path);
+  const data::Table table = read_table(study.data, csv_path);
   // New rows need not have the columns that only training uses.
   Study slim = study;
   std::erase_if(slim.data.exclude, [&](const std::string& p) {

@@ -47,6 +47,10 @@ struct Dataset {
 /// Tells whether two data sets hold the same.
 std::string checksum(const Dataset& dataset);
 
+/// A CSV as [data] says it is written, gzipped or not. Throws FileError as data::read_csv() does, and for what is no
+/// UTF-8, for a table without rows, and for numbers beyond 1e150.
+data::Table read_table(const DataConfig& config, const std::string& path);
+
 /// Reads what the study file names. Throws ConfigError with the study file's line for an unknown column, a
 /// modality that matches no column or that nobody has, labels of one class only, a positive class that does not
 /// occur; FileError for damaged files; MissingData when a file or folder is not there.

@@ -169,13 +169,8 @@ void run_impute(const CommandOptions& options) {
     observed.push_back(data::take_rows(each, source.rows));
   const std::uint64_t seed = options.seed.value_or(source.seed);
   const fusion::Completion completion = fit_completion(train, observed, seed);
-  data::CsvOptions csv;
-  if (!source.study.data.missing.empty()) csv.missing = source.study.data.missing;
-  const data::Table out = imputed(data::read_csv(options.rows, csv), rows, preparation, completion, seed);
-  if (options.out.empty())
-    print(data::to_csv(out));
-  else
-    data::write_csv(options.out, out);
+  const data::Table out = imputed(read_table(source.study.data, options.rows), rows, preparation, completion, seed);
+  put_table(out, options);
 }
 
 }  // namespace weft::study

@@ -81,30 +81,6 @@ std::size_t classes_in(const Rows& labels) {
   return seen.size();
 }
 
-/// How a column gives the class away; empty where it does not.
-std::string tells(const data::Column& column, const Rows& labels) {
-  std::vector<double> numbers;
-  Rows codes, own, there;
-  for (std::int64_t i = 0; i < column.size(); ++i) {
-    there.push_back(column.missing(i) ? 0 : 1);
-    if (column.missing(i)) continue;
-    own.push_back(labels[at(i)]);
-    if (column.categorical)
-      codes.push_back(column.codes[at(i)]);
-    else
-      numbers.push_back(column.numbers[at(i)]);
-  }
-  const std::size_t missing = labels.size() - own.size();
-  // A gap that only ever meets one class, and a value the other: whether it was measured is the answer.
-  if (std::min(missing, own.size()) * 2 >= enough_values && codes_tell(there, labels))
-    return "is missing exactly where the class is another";
-  const std::size_t classes = classes_in(own);
-  if (own.size() < enough_values || classes < 2) return "";
-  if (column.categorical ? codes_tell(codes, own) : thresholds_tell(numbers, own, classes) || codes_tell(numbers, own))
-    return "tells the class without an error";
-  return "";
-}
-
 /// "row 7": as people count.
 std::string row(std::int64_t i) { return text("row ", i + 1); }
 
@@ -131,6 +107,29 @@ Dataset with_other_values(const Dataset& dataset, const data::Split& split) {
 }
 
 }  // namespace
+
+std::string telling(const data::Column& column, const std::vector<std::int64_t>& labels) {
+  std::vector<double> numbers;
+  Rows codes, own, there;
+  for (std::int64_t i = 0; i < column.size(); ++i) {
+    there.push_back(column.missing(i) ? 0 : 1);
+    if (column.missing(i)) continue;
+    own.push_back(labels[at(i)]);
+    if (column.categorical)
+      codes.push_back(column.codes[at(i)]);
+    else
+      numbers.push_back(column.numbers[at(i)]);
+  }
+  const std::size_t missing = labels.size() - own.size();
+  // A gap that only ever meets one class, and a value the other: whether it was measured is the answer.
+  if (std::min(missing, own.size()) * 2 >= enough_values && codes_tell(there, labels))
+    return "is missing exactly where the class is another";
+  const std::size_t classes = classes_in(own);
+  if (own.size() < enough_values || classes < 2) return "";
+  if (column.categorical ? codes_tell(codes, own) : thresholds_tell(numbers, own, classes) || codes_tell(numbers, own))
+    return "tells the class without an error";
+  return "";
+}
 
 DuplicateRows duplicate_rows(const Dataset& dataset) {
   std::vector<Checksum> sums(at(dataset.rows()));
@@ -165,7 +164,7 @@ void check_columns(const Study& study, const Dataset& dataset) {
     for (const data::Column& column : dataset.evidence[m].table.columns) {
       const auto trusted = [&](const std::string& pattern) { return matches(pattern, column.name); };
       if (std::ranges::any_of(study.split.trusted, trusted)) continue;
-      const std::string how = tells(column, dataset.labels);
+      const std::string how = telling(column, dataset.labels);
       if (!how.empty())
         throw ConfigError(text(study.modalities[m].place.str(), ": column \"", column.name, "\" of modality \"",
                                dataset.evidence[m].name, "\" ", how,

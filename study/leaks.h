@@ -22,6 +22,10 @@ using DuplicateRows = std::vector<std::pair<std::int64_t, std::int64_t>>;
 /// would agree with the first in every value that it has.
 DuplicateRows duplicate_rows(const Dataset& dataset);
 
+/// How a column gives the class away (as a number by thresholds, as a category, or by being missing), judged on 20
+/// values or more; empty where it does not. labels: one per row.
+std::string telling(const data::Column& column, const std::vector<std::int64_t>& labels);
+
 /// Throws when a single column tells the class of every row that has it without an error (as a number by thresholds,
 /// as a category, or by being missing): it is the target under another name, or was made from it. Looks at columns with
 /// 20 values or more that [split] trusted does not name.

@@ -24,6 +24,15 @@ struct Curve {
   friend bool operator==(const Curve&, const Curve&) = default;
 };
 
+/// One step of an optimiser.
+struct Step {
+  std::int64_t trial = 0;    ///< which combination of [select], from 0
+  std::int64_t network = 0;  ///< which fold's, from 0
+  std::int64_t epoch = 1, number = 1;
+  double loss = 0;  ///< of the batch, before the step
+  double lr = 0;
+};
+
 struct Outcome {
   std::vector<double> probabilities;  ///< (B, C), row-major; rows sum to 1
   std::vector<double> weights;        ///< (B, M), row-major, 0 where missing; empty when the method has none
@@ -42,6 +51,8 @@ struct Task {
   /// Called after each epoch with its number from 1, the number of epochs at most, and the curves so far. A method
   /// calls check_interrupt() beside it.
   std::function<void(std::int64_t, std::int64_t, const Curve&)> on_epoch = {};
+  std::function<void(const Step&)> on_step = {};
+  std::int64_t trial = 0;  ///< for its steps
   /// A file that keeps what is needed to go on after Ctrl-C; empty: none. `resume` reads it if it is there.
   std::string checkpoint = {};
   bool resume = false;

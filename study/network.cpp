@@ -159,6 +159,7 @@ class Network final : public Method {
       Study study = study_;
       for (const auto& [key, value] : settings) set_selectable(study, key, value);
       auto fitted = fit_one(study, trial);
+      ++trial.trial;
       if (best && sign * *fitted->validation <= sign * *best->validation) continue;
       best = std::move(fitted);
       best->selected = settings;

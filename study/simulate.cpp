@@ -219,7 +219,14 @@ void run_simulate_clinic(const SimulateOptions& given) {
                                        '\n');
   truth.commit();
   folder.commit();
-  if (!o.quiet)
+  if (o.json)
+    std::printf("%s\n", Json{{"patients", o.clinic.patients},
+                             {"folder", o.out},
+                             {"study", folder.path("study.toml")},
+                             {"best_accuracy", best["all"]}}
+                            .dump(1)
+                            .c_str());
+  else if (!o.quiet)
     std::printf("simulated clinic: %lld patients in %s, best possible accuracy %.3f\nweft compare %s\n",
                 static_cast<long long>(o.clinic.patients), o.out.c_str(), best["all"].get<double>(),
                 folder.path("study.toml").c_str());

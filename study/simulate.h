@@ -10,6 +10,7 @@ struct SimulateOptions {
   data::ClinicOptions clinic;
   std::string missing = "none";  ///< none | random | not-random
   std::string out;               ///< a folder
+  bool json = false;             ///< print what was made as JSON
   bool quiet = false;
 };
 

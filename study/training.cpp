@@ -171,7 +171,11 @@ void Training::train_fold(std::size_t k, const data::Split& split) {
       ++fold.steps;
       if (!thinned.empty()) optim::soft_threshold(thinned, fold.optimizer->lr() * config_.l1);
       if (config_.average > 0) optim::average_state(state(fold.averaged), state(fold.net), config_.average, fold.steps);
-      total += loss.item() * static_cast<double>(x.batch());
+      const double value = loss.item();
+      if (task_.on_step)
+        task_.on_step(
+            {task_.trial, static_cast<std::int64_t>(k), fold.epoch + 1, fold.steps, value, fold.optimizer->lr()});
+      total += value * static_cast<double>(x.batch());
       rows += x.batch();
     }
     if (!std::isfinite(total))

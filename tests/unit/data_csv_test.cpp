@@ -77,6 +77,21 @@ TEST_CASE("csv: what is a number and what is not") {
   CHECK(parse("a\n1e-400\n").at("a").numbers[0] == 0);
 }
 
+TEST_CASE("csv: decimal commas, and lines above the table") {
+  const Table t = parse("from the laboratory\r\n2024\na;b;c\n1,5;-2,5e1;1.5\n2;,5;2\n",
+                        {.delimiter = ';', .decimal = ',', .skip_lines = 2});
+  CHECK(t.names() == Names{"a", "b", "c"});
+  CHECK(t.at("a").numbers == std::vector<double>{1.5, 2});
+  CHECK(t.at("b").numbers == std::vector<double>{-25, 0.5});
+  CHECK(t.at("c").categorical);  // a point is no decimal mark here
+  CHECK(complaint("title\na,b\n1\n", {.skip_lines = 1}) == "csv: f.csv:3: 1 field, the header has 2");
+  CHECK(complaint("title\n", {.skip_lines = 9}) == "csv: f.csv is empty");
+  CHECK(message<ConfigError>([] { parse("a\n", {.decimal = ','}); }) ==
+        "csv: the decimal mark cannot be ','\n  help: choose . or , and another delimiter");
+  CHECK(
+      message<ConfigError>([] { parse("a\n", {.decimal = '-'}); }).starts_with("csv: the decimal mark cannot be '-'"));
+}
+
 TEST_CASE("csv: damaged files are named with their line") {
   CHECK(complaint("a,b,c\n1,2,3\n\"x\ny\",2,3\n4,5\n") == "csv: f.csv:5: 2 fields, the header has 3");
   CHECK(complaint("a,b\n1\n") == "csv: f.csv:2: 1 field, the header has 2");
