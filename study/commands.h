@@ -10,14 +10,16 @@
 namespace weft::study {
 
 struct CommandOptions {
-  std::string study;  ///< a study file (train, compare) or a model's folder (evaluate, predict)
-  std::string rows;   ///< a CSV of new rows (predict; optional for evaluate)
+  std::string study;  ///< a study file (train, compare) or a model's folder (evaluate, predict, explain)
+  std::string rows;   ///< a CSV of new rows (predict; optional for evaluate, explain)
   std::string out;    ///< folder of results; predict: a CSV file; empty: runs/<study>, predict: stdout
   std::optional<std::uint64_t> seed;
   std::optional<std::int64_t> splits;
-  int jobs = 0;                      ///< 0: one per core
-  std::vector<std::string> fusions;  ///< robustness; empty: the study's, and "concat"
-  bool train_missing = false;        ///< robustness
+  int jobs = 0;                          ///< 0: one per core
+  std::vector<std::string> fusions;      ///< robustness; empty: the study's, and "concat"
+  bool train_missing = false;            ///< robustness
+  std::string by;                        ///< explain: a column whose values are groups of rows
+  std::optional<std::int64_t> patients;  ///< explain: rows that are explained one by one
   bool json = false;
   bool resume = false;
   bool quiet = false;

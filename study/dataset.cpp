@@ -387,15 +387,6 @@ data::Column column_of(const Strings& names, const data::Table* table, const Pla
   return data::Column::of_numbers(std::filesystem::path(names.front()).stem().string(), std::move(columns[0]));
 }
 
-Parting parting_of(const data::Column& column) {
-  const data::Column named = as_text(column);
-  Parting out{column.name, {}, named.levels};
-  const auto none = static_cast<std::int64_t>(named.levels.size());
-  for (const std::int64_t code : named.codes) out.code.push_back(code < 0 ? none : code);
-  if (std::ranges::find(out.code, none) != out.code.end()) out.values.emplace_back("missing");
-  return out;
-}
-
 /// Groups, sites, times and subgroups.
 void read_partings(Dataset& dataset, const Study& study, const data::Table* table) {
   const auto rows = static_cast<std::int64_t>(dataset.labels.size());
@@ -457,6 +448,15 @@ void shapes_fit(const Dataset& dataset, const Study& study) {
 }
 
 }  // namespace
+
+Parting parting_of(const data::Column& column) {
+  const data::Column named = as_text(column);
+  Parting out{column.name, {}, named.levels};
+  const auto none = static_cast<std::int64_t>(named.levels.size());
+  for (const std::int64_t code : named.codes) out.code.push_back(code < 0 ? none : code);
+  if (std::ranges::find(out.code, none) != out.code.end()) out.values.emplace_back("missing");
+  return out;
+}
 
 Dataset load_dataset(const Study& study) {
   Dataset dataset;

@@ -14,6 +14,7 @@
 #include <weft/show/terminal.h>
 #include <weft/study/commands.h>
 #include <weft/study/config.h>
+#include <weft/study/explain.h>
 #include <weft/study/impute.h>
 #include <weft/study/interrupt.h>
 #include <weft/study/robustness.h>
@@ -88,6 +89,7 @@ constexpr const char* examples =
     "  weft train studies/alzheimer.toml         train the study's own fusion, kept in runs/alzheimer\n"
     "  weft evaluate runs/alzheimer              judge it again on its test rows\n"
     "  weft predict runs/alzheimer new.csv       probabilities and weights for new rows\n"
+    "  weft explain runs/alzheimer               weights, Shapley values, and what would change each answer\n"
     "  weft impute runs/alzheimer new.csv        new rows with their gaps filled in, and how sure that is\n"
     "  weft robustness studies/alzheimer.toml    what noise, missing and conflicting modalities do\n"
     "  weft simulate clinic --out clinic         patients whose truth is known, and a study of them\n"
@@ -140,6 +142,16 @@ int main(int argc, char** argv) {
   predict->add_option("rows", options.rows, "a CSV with the study's columns")->required();
   predict->add_option("-o,--out", options.out, "a CSV file (stdout)");
   predict->callback([&] { run = weft::study::run_predict; });
+
+  CLI::App* explain = app.add_subcommand("explain", "what counted for a kept model's answers");
+  explain->add_option("model", options.study, "the folder that weft train wrote")->required();
+  explain->add_option("rows", options.rows, "a CSV with the study's columns (the model's test rows)");
+  explain->add_option("-o,--out", options.out, "folder for explanations.json (the model's)");
+  explain->add_option("--by", options.by, "a column whose values are groups, beside classes and the study's subgroups");
+  explain->add_option("--patients", options.patients, "how many rows are explained one by one (1000)")
+      ->check(CLI::Range(0, 100'000'000));
+  common(explain, options);
+  explain->callback([&] { run = weft::study::run_explain; });
 
   CLI::App* impute = app.add_subcommand("impute", "fill the gaps of a CSV's rows, and say how sure that is");
   impute->add_option("model", options.study, "a study file, or the folder that weft train wrote")->required();
