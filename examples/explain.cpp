@@ -3,7 +3,8 @@
 // held against one another, patient by patient: the weights that a method gives, its exact Shapley values (what each
 // modality really did to the answer: the method is asked again with every subset of the evidence), and the truth.
 // Weights that agree with Shapley values describe the decision; weights that do not are decoration. Neither has
-// to agree with the truth: a fusion that trusts blindly describes itself quite correctly.
+// to agree with the truth: a fusion that trusts blindly describes itself quite correctly. Shapley values ask a network
+// what it would say with less; "gaps" are networks that were trained on patients with less.
 //   explain [--full] [--seeds N] [--seed FIRST] [--threads N]      draws runs/explain.svg
 #include <algorithm>
 #include <cstdio>
@@ -15,6 +16,7 @@
 struct Choice {
   std::string title, method;
   bool context = false;
+  double gaps = 0;  // chance that a modality of a training row is taken away
   std::vector<double> accuracy{}, weights_truth{}, shapley_truth{}, weights_shapley{}, within{};  // one per seed
   std::vector<data::Interval> of_one_seed{};  // in the order of the last four, over the patients of the last seed
   double error = 0;                           // the largest by which Shapley values miss their sum
@@ -36,7 +38,9 @@ int main(int argc, char** argv) {
                                  {"one weight per modality", "softmax"},
                                  {"gate", "gate"},
                                  {"gate, context", "gate", true},
+                                 {"gate, context, gaps", "gate", true, 0.3},
                                  {"attention", "attention"},
+                                 {"attention, gaps", "attention", false, 0.3},
                                  {"evidential", "evidential"},
                                  {"experts", "experts"}};
   if (arguments.full)
@@ -54,7 +58,7 @@ int main(int argc, char** argv) {
                  truth = data::take_rows(patients.clinic.reliability, patients.test);
     for (Choice& choice : choices) {
       progress.update(done++, std::ssize(choices) * seeds, choice.title);
-      const fusion::Classifier net = trained(patients, all, choice.method, epochs, seed, choice.context);
+      const fusion::Classifier net = trained(patients, all, choice.method, epochs, seed, choice.context, choice.gaps);
       const fusion::Output out = answers(net, patients, all);
       const fusion::Shapley shapley = fusion::shapley(fusion::predictor(net), x);
       // How far they are from summing to what the model itself answers, with everything and with nothing.

@@ -81,6 +81,7 @@ class CounterfactualSearch {
   Predictor f_;
   data::Modalities training_;
   CounterfactualOptions options_;
+  std::vector<data::Modalities> encoded_;       // the training rows
   std::vector<std::vector<double>> values_;     // per modality (N, F), row-major
   std::vector<std::vector<double>> deviation_;  // per modality (F,); 1 where it is 0
 };

@@ -27,6 +27,31 @@ data::Modalities with_rows(const data::Modalities& x, int m, const std::vector<s
   return out;
 }
 
+/// The same row again and again.
+std::vector<data::Modalities> repeated(const std::vector<data::Modalities>& row, std::int64_t times) {
+  const std::vector<std::int64_t> first(at(times), 0);
+  std::vector<data::Modalities> out;
+  for (const data::Modalities& part : row) out.push_back(part.rows(first));
+  return out;
+}
+
+/// f for rows that differ from `row` in modality m alone, which is all that is encoded anew.
+Predictor varying(const Predictor& f, const data::Modalities& row, int m) {
+  Predictor g;
+  g.decide = f.decide;
+  g.encode = [&f, m, encoded = f.encoded(row)](const data::Modalities& x) {
+    data::Modalities alone = x;
+    alone.present = empty(x.present.shape(), DType::boolean);
+    bool* has = alone.present.mutable_data<bool>();
+    for (std::int64_t i = 0; i < alone.present.numel(); ++i) has[i] = i % x.count() == m;
+    std::vector<data::Modalities> out = repeated(encoded, x.batch());
+    const std::vector<data::Modalities> anew = f.encoded(alone);
+    for (std::size_t k = 0; k < out.size(); ++k) out[k].features[at(m)] = anew[k].features[at(m)];
+    return out;
+  };
+  return g;
+}
+
 std::vector<std::int64_t> decisions(const Predictor& f, const data::Modalities& x) {
   return to_vector<std::int64_t>(argmax(f(x), 1));
 }
@@ -43,6 +68,7 @@ CounterfactualSearch::CounterfactualSearch(Predictor f, data::Modalities trainin
     throw ShapeError(
         text("counterfactual: units of ", options_.units.size(), " modalities for ", training_.features.size()));
   const NoGrad off;
+  encoded_ = f_.encoded(training_);
   for (std::size_t m = 0; m < training_.features.size(); ++m) {
     const Tensor& x = training_.features[m];
     if (!is_floating(x.dtype()))
@@ -97,19 +123,20 @@ std::optional<Counterfactual> CounterfactualSearch::within(const data::Modalitie
   }
   const std::size_t most = std::min(near.size(), at(options_.candidates));
   std::partial_sort(near.begin(), near.begin() + static_cast<std::ptrdiff_t>(most), near.end());
+  const std::vector<data::Modalities> encoded = f_.encoded(row);
   std::optional<Counterfactual> best;
   std::int64_t found = 0;
   constexpr std::size_t block = 64;
   for (std::size_t begin = 0; begin < most && found < options_.donors; begin += block) {
-    std::vector<std::vector<double>> rows;
-    for (std::size_t k = begin; k < std::min(begin + block, most); ++k) {
-      const auto first = values.begin() + static_cast<std::ptrdiff_t>(at(near[k].second) * width);
-      rows.emplace_back(first, first + static_cast<std::ptrdiff_t>(width));
-    }
-    const std::vector<std::int64_t> becomes = decisions(f_, with_rows(row, m, rows));
-    for (std::size_t k = 0; k < rows.size() && found < options_.donors; ++k) {
+    std::vector<std::int64_t> donors;
+    for (std::size_t k = begin; k < std::min(begin + block, most); ++k) donors.push_back(near[k].second);
+    std::vector<data::Modalities> lent = repeated(encoded, std::ssize(donors));
+    for (std::size_t k = 0; k < lent.size(); ++k)
+      lent[k].features[at(m)] = data::take_rows(encoded_[k].features[at(m)], donors);
+    const std::vector<std::int64_t> becomes = to_vector<std::int64_t>(argmax(f_.decide(lent), 1));
+    for (std::size_t k = 0; k < donors.size() && found < options_.donors; ++k) {
       if (becomes[k] == decided) continue;
-      auto small = smallest(row, m, near[begin + k].second, decided);
+      auto small = smallest(row, m, donors[k], decided);
       if (!small) continue;
       ++found;
       if (!best || small->distance < best->distance) best = std::move(small);
@@ -125,6 +152,7 @@ std::optional<Counterfactual> CounterfactualSearch::smallest(const data::Modalit
   const auto first = values_[at(m)].begin() + static_cast<std::ptrdiff_t>(at(donor) * width);
   const std::vector<double> other(first, first + static_cast<std::ptrdiff_t>(width));
 
+  const Predictor f = varying(f_, row, m);
   // What changing each feature does to the class that was decided, in the order of what lowers it most.
   const data::Modalities changed = with_rows(row, m, {other});
   GradientOptions along;
@@ -132,8 +160,8 @@ std::optional<Counterfactual> CounterfactualSearch::smallest(const data::Modalit
   along.baseline = row.features;
   for (std::size_t k = 0; k < along.baseline.size(); ++k)
     if (!row.has(0, static_cast<int>(k))) along.baseline[k] = zeros_like(along.baseline[k]);
-  along.most_steps = along.steps;  // an order needs no more
-  const std::vector<double> effect = to_vector<double>(integrated_gradients(f_, changed, along).features[at(m)]);
+  along.steps = along.most_steps = 8;  // an order needs no more
+  const std::vector<double> effect = to_vector<double>(integrated_gradients(f, changed, along).features[at(m)]);
   std::vector<std::int64_t> unit(width);
   std::iota(unit.begin(), unit.end(), 0);
   if (!options_.units.empty()) unit = options_.units[at(m)];
@@ -165,22 +193,32 @@ std::optional<Counterfactual> CounterfactualSearch::smallest(const data::Modalit
     for (std::size_t k = 0; k < n; ++k) taken[order[k]] = true;
     rows.push_back(taking(taken));
   }
-  const std::vector<std::int64_t> becomes = decisions(f_, with_rows(row, m, rows));
+  const std::vector<std::int64_t> becomes = decisions(f, with_rows(row, m, rows));
   const auto enough = std::ranges::find_if(becomes, [&](std::int64_t c) { return c != decided; });
   if (enough == becomes.end()) return std::nullopt;
   std::vector<bool> taken(unit_effect.size(), false);
   const std::size_t length = lengths[static_cast<std::size_t>(enough - becomes.begin())];
   for (std::size_t k = 0; k < length; ++k) taken[order[k]] = true;
 
-  // Put back what is not needed, the least effective first. Beyond so many features nobody reads the answer.
+  // Put back what is not needed, the least effective first: of those that can go alone, as many as can go together.
+  // Beyond so many features nobody reads the answer.
   constexpr std::size_t tries = 64;
-  for (std::size_t k = length; k-- > 0 && length - k <= tries;) {
+  rows.clear();
+  const std::size_t last = length - std::min(length, tries);
+  for (std::size_t k = length; k-- > last;) {
     taken[order[k]] = false;
-    if (decisions(f_, with_rows(row, m, {taking(taken)})).front() == decided) taken[order[k]] = true;
+    rows.push_back(taking(taken));
+    taken[order[k]] = true;
+  }
+  const std::vector<std::int64_t> alone = decisions(f, with_rows(row, m, rows));
+  for (std::size_t k = length; k-- > last;) {
+    if (alone[length - 1 - k] == decided) continue;
+    taken[order[k]] = false;
+    if (decisions(f, with_rows(row, m, {taking(taken)})).front() == decided) taken[order[k]] = true;
   }
   const std::vector<double> result = taking(taken);
   Counterfactual out{m, donor, decisions(f_, with_rows(row, m, {result})).front(), 0, {}};
-  // In a batch sums may round in another way: what stands on the edge is no counterfactual.
+  // Asked alone and in full, sums may round in another way: what stands on the edge is no counterfactual.
   if (out.becomes == decided) return std::nullopt;
   for (std::size_t j = 0; j < width; ++j) {
     if (result[j] == own[j]) continue;

@@ -91,7 +91,6 @@ struct Columns {
       ++next;
     }
   }
-  double value(std::size_t j, double prepared) const { return center[j] + scale[j] * prepared; }
 };
 
 /// All modalities side by side in deviations from the training mean; 0 where one is missing.
@@ -127,8 +126,10 @@ class Explaining {
         asked_(asked),
         rows_(rows),
         predictor_(fusion::predictor(networks)),
-        training_(as_float32(model.preparation.apply(kept)).rows(model.split.train)),
-        x_(as_float32(model.preparation.apply(asked)).rows(rows)),
+        exact_training_(model.preparation.apply(kept).rows(model.split.train)),
+        exact_(model.preparation.apply(asked).rows(rows)),
+        training_(as_float32(exact_training_)),
+        x_(as_float32(exact_)),
         answers_(answers(networks, x_)),
         shapley_(fusion::shapley(predictor_, x_)),
         scales_(fusion::measure(training_)) {
@@ -191,9 +192,8 @@ class Explaining {
         p.counterfactual =
             NearestChange{x_.names[m], {}, found->becomes, model_.split.train[at(found->donor)], found->distance};
         for (const fusion::Change& c : found->changes)
-          p.counterfactual->changes.push_back({columns_[m].names[at(c.feature)],
-                                               columns_[m].value(at(c.feature), c.from),
-                                               columns_[m].value(at(c.feature), c.to)});
+          p.counterfactual->changes.push_back({columns_[m].names[at(c.feature)], shown(exact_, m, at(i), at(c.feature)),
+                                               shown(exact_training_, m, at(found->donor), at(c.feature))});
       }
       out.push_back(std::move(p));
     }
@@ -226,6 +226,12 @@ class Explaining {
     return p;
   }
 
+  /// Feature j of row i in the units of the data.
+  double shown(const data::Modalities& x, std::size_t m, std::size_t i, std::size_t j) const {
+    const Columns& c = columns_[m];
+    return c.center[j] + c.scale[j] * x.features[m].data<double>()[i * c.names.size() + j];
+  }
+
   std::vector<FeatureEffect> strongest(std::size_t m, std::size_t i, const Numbers& attribution) const {
     constexpr std::size_t most = 5;
     std::vector<std::size_t> order(attribution.size());
@@ -233,10 +239,8 @@ class Explaining {
     std::stable_sort(order.begin(), order.end(),
                      [&](std::size_t a, std::size_t b) { return std::abs(attribution[a]) > std::abs(attribution[b]); });
     order.resize(std::min(order.size(), most));
-    const float* values = x_.features[m].data<float>() + i * attribution.size();
     std::vector<FeatureEffect> out;
-    for (const std::size_t j : order)
-      out.push_back({columns_[m].names[j], columns_[m].value(j, values[j]), attribution[j]});
+    for (const std::size_t j : order) out.push_back({columns_[m].names[j], shown(exact_, m, i, j), attribution[j]});
     return out;
   }
 
@@ -267,7 +271,8 @@ class Explaining {
   const Dataset &kept_, &asked_;
   const Rows& rows_;
   fusion::Predictor predictor_;
-  data::Modalities training_, x_;
+  data::Modalities exact_training_, exact_;  ///< in double precision: what is shown
+  data::Modalities training_, x_;            ///< what networks compute in
   Answers answers_;
   fusion::Shapley shapley_;
   fusion::Scales scales_;
