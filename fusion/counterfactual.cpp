@@ -68,7 +68,6 @@ CounterfactualSearch::CounterfactualSearch(Predictor f, data::Modalities trainin
     throw ShapeError(
         text("counterfactual: units of ", options_.units.size(), " modalities for ", training_.features.size()));
   const NoGrad off;
-  encoded_ = f_.encoded(training_);
   for (std::size_t m = 0; m < training_.features.size(); ++m) {
     const Tensor& x = training_.features[m];
     if (!is_floating(x.dtype()))
@@ -92,6 +91,7 @@ CounterfactualSearch::CounterfactualSearch(Predictor f, data::Modalities trainin
     }
     deviation_.push_back(std::move(deviation));
   }
+  encoded_ = f_.encoded(training_);
 }
 
 std::optional<Counterfactual> CounterfactualSearch::find(const data::Modalities& x, std::int64_t i) const {
@@ -158,8 +158,6 @@ std::optional<Counterfactual> CounterfactualSearch::smallest(const data::Modalit
   GradientOptions along;
   along.classes = {decided};
   along.baseline = row.features;
-  for (std::size_t k = 0; k < along.baseline.size(); ++k)
-    if (!row.has(0, static_cast<int>(k))) along.baseline[k] = zeros_like(along.baseline[k]);
   along.steps = along.most_steps = 8;  // an order needs no more
   const std::vector<double> effect = to_vector<double>(integrated_gradients(f, changed, along).features[at(m)]);
   std::vector<std::int64_t> unit(width);
@@ -174,6 +172,7 @@ std::optional<Counterfactual> CounterfactualSearch::smallest(const data::Modalit
   std::vector<std::size_t> order;
   for (std::size_t u = 0; u < unit_effect.size(); ++u)
     if (differs[u]) order.push_back(u);
+  if (order.empty()) return std::nullopt;  // the same values; sums rounded in another way
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return unit_effect[a] < unit_effect[b]; });
 
