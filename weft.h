@@ -11,6 +11,7 @@
 #include <weft/data/calibration.h>
 #include <weft/data/clinic.h>
 #include <weft/data/code_sets.h>
+#include <weft/data/conformal.h>
 #include <weft/data/csv.h>
 #include <weft/data/dicom.h>
 #include <weft/data/edf.h>
@@ -35,10 +36,12 @@
 #include <weft/data/wordpiece.h>
 #include <weft/data/words.h>
 #include <weft/deploy/compile.h>
+#include <weft/fusion/attribution.h>
 #include <weft/fusion/classifier.h>
 #include <weft/fusion/completion.h>
 #include <weft/fusion/degrade.h>
 #include <weft/fusion/distill.h>
+#include <weft/fusion/explain.h>
 #include <weft/fusion/prototypes.h>
 #include <weft/fusion/uncertainty.h>
 #include <weft/layers/attention.h>

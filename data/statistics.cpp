@@ -203,6 +203,61 @@ Interval resampled_mean_interval(Numbers values, double train_size, double test_
   return student_interval(op, values, overlap(op, train_size, test_size), level);
 }
 
+// ---- rank correlation
+
+Spearman::Sorted Spearman::sorted(Numbers values) {
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (std::isnan(values[i])) throw ConfigError(text("spearman: value ", i, " is NaN"));
+  Sorted s;
+  s.order.resize(values.size());
+  std::iota(s.order.begin(), s.order.end(), std::size_t{0});
+  std::stable_sort(s.order.begin(), s.order.end(), [&](std::size_t i, std::size_t j) { return values[i] < values[j]; });
+  for (std::size_t k = 1; k <= s.order.size(); ++k)
+    if (k == s.order.size() || values[s.order[k]] != values[s.order[k - 1]]) s.ending.push_back(k);
+  return s;
+}
+
+Spearman::Spearman(Numbers a, Numbers b) {
+  if (a.size() != b.size()) throw ShapeError(text("spearman: ", a.size(), " values against ", b.size()));
+  a_ = sorted(a);
+  b_ = sorted(b);
+}
+
+std::vector<double> Spearman::ranks(const Sorted& s, std::span<const std::int64_t> times) {
+  std::vector<double> rank(s.order.size());
+  double before = 0;
+  std::size_t begin = 0;
+  for (const std::size_t end : s.ending) {
+    double run = 0;
+    for (std::size_t k = begin; k < end; ++k) run += static_cast<double>(times[s.order[k]]);
+    for (std::size_t k = begin; k < end; ++k) rank[s.order[k]] = before + (run + 1) / 2;
+    before += run;
+    begin = end;
+  }
+  return rank;
+}
+
+double Spearman::operator()() const { return (*this)(std::vector<std::int64_t>(a_.order.size(), 1)); }
+
+double Spearman::operator()(std::span<const std::int64_t> times) const {
+  const std::size_t n = a_.order.size();
+  if (times.size() != n) throw ShapeError(text("spearman: ", times.size(), " counts for ", n, " pairs"));
+  const std::vector<double> a = ranks(a_, times), b = ranks(b_, times);
+  double total = 0, ab = 0, aa = 0, bb = 0;
+  for (const std::int64_t t : times) total += static_cast<double>(t);
+  const double middle = (total + 1) / 2;  // the mean of all ranks
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto t = static_cast<double>(times[i]);
+    ab += t * (a[i] - middle) * (b[i] - middle);
+    aa += t * (a[i] - middle) * (a[i] - middle);
+    bb += t * (b[i] - middle) * (b[i] - middle);
+  }
+  if (!(aa > 0 && bb > 0)) return std::numeric_limits<double>::quiet_NaN();
+  return std::clamp(ab / std::sqrt(aa * bb), -1.0, 1.0);
+}
+
+double spearman(Numbers a, Numbers b) { return Spearman(a, b)(); }
+
 // ---- paired comparisons
 
 Comparison paired_t(Numbers a, Numbers b, double level) { return student_test("paired_t", a, b, 0, level); }

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <vector>
 
 #include <weft/data/metrics.h>
 
@@ -58,6 +59,30 @@ Interval mean_interval(Numbers values, double level = 0.95);
 /// The same for values of repeated train/test splits, which share their samples: the variance is
 /// s^2 (1/n + n_test / n_train). Nadeau & Bengio (2003). Throws ConfigError.
 Interval resampled_mean_interval(Numbers values, double train_size, double test_size, double level = 0.95);
+
+// ---- rank correlation
+
+/// Spearman's rank correlation (1904) of n pairs, ties getting their mean rank, also of pairs drawn with replacement:
+/// sorted once, so that each resample of a bootstrap costs n steps. Throws ShapeError when counts differ, ConfigError
+/// for a value that is NaN.
+class Spearman {
+ public:
+  Spearman(Numbers a, Numbers b);
+  /// Of all pairs; NaN for fewer than 2 and when either is the same throughout.
+  double operator()() const;
+  /// Pair i counted times[i] times. Throws ShapeError for another number.
+  double operator()(std::span<const std::int64_t> times) const;
+
+ private:
+  struct Sorted {
+    std::vector<std::size_t> order;   // ascending by value
+    std::vector<std::size_t> ending;  // in that order, where each run of equal values ends
+  };
+  static Sorted sorted(Numbers values);
+  static std::vector<double> ranks(const Sorted& values, std::span<const std::int64_t> times);
+  Sorted a_, b_;
+};
+double spearman(Numbers a, Numbers b);
 
 // ---- paired comparisons of a - b. All throw ShapeError when counts differ, ConfigError for fewer than 2 pairs.
 

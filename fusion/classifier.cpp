@@ -47,9 +47,9 @@ Sequential head_of(const ClassifierOptions& o) {
 Classifier::Classifier(const ClassifierOptions& o)
     : encoders(encoders_of(o)), fusion(fusion_of(o, encoders)), head(fusion.decides() ? Sequential() : head_of(o)) {}
 
-Output Classifier::operator()(const data::Modalities& raw) const {
+Output Classifier::decide(const data::Modalities& encoded) const {
   Output out;
-  out.fused = fusion(encode(encoders, raw));
+  out.fused = fusion(encoded);
   // Log-probabilities are logits as well: softmax(log p) = p. So one loss is right for both kinds of fusion.
   out.logits = out.fused.decision.defined() ? out.fused.decision : head(out.fused.features);  // (B, C)
   out.log_probabilities = out.fused.decision.defined() ? out.fused.decision : log_softmax(out.logits, 1);

@@ -53,7 +53,9 @@ struct Classifier {
   /// Throws ConfigError as make() and make_encoder() do, and when names and encoders differ in number.
   explicit Classifier(const ClassifierOptions& options);
   /// A row with nothing present gets the answer for no evidence, and its flag in fused.empty.
-  Output operator()(const data::Modalities& raw) const;
+  Output operator()(const data::Modalities& raw) const { return decide(encode(encoders, raw)); }
+  /// The same from what the encoders made: who asks about one sample with several masks encodes it once.
+  Output decide(const data::Modalities& encoded) const;
   /// The cross-entropy of the decision plus what the fusion asks for. target: (B,) int64. Throws as
   /// weft::cross_entropy does, ConfigError when all weights are 0.
   Tensor loss(const Output& output, const Tensor& target, const LossOptions& options = {}) const;

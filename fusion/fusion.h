@@ -29,6 +29,10 @@ struct Fused {
   Tensor auxiliary;            ///< () a loss that needs no labels
   Tensor empty;                ///< (B,) bool: nothing that the method can use is present
   Tensor present;              ///< (B, M) bool: the mask that it was given
+  /// (B, H, Q, K) who looks at whom in each of H heads, rows of sum 1; of methods with attention between tokens. K are
+  /// the modalities, for "transformer" CLS and then the modalities; Q is the one query or CLS, for "cross" the
+  /// modalities.
+  Tensor attention{};
 };
 
 /// How the losses of the rows become one number. Both weights enter the mean's denominator too.

@@ -36,6 +36,7 @@ Fused LearnedQuery::operator()(const data::Modalities& encoded) const {
   const Tensor tokens = stack(project(projections, encoded), 1);  // (B, M, D)
   const Tensor scores = sum(key(tokens) * query, 2);              // (B, M)
   fused.weights = weigh(scores, encoded.present, spread(key, temperature));
+  fused.attention = unsqueeze(unsqueeze(fused.weights, 1), 1);           // (B, 1, 1, M)
   fused.features = sum(value(tokens) * unsqueeze(fused.weights, 2), 1);  // (B, D)
   return fused;
 }
@@ -58,6 +59,7 @@ Fused CrossAttention::operator()(const data::Modalities& encoded) const {
   const Tensor others = logical_and(both, ne(unsqueeze(places, 0), unsqueeze(places, 1)));  // (B, M, M)
   const Tensor scores = matmul(query(tokens), transpose(key(tokens), 1, 2)) / spread(query, temperature);
   const Tensor attention = masked_softmax(scores, others, 2);  // (B, M, M)
+  fused.attention = unsqueeze(attention, 1);                   // (B, 1, M, M)
   const Tensor said = tokens + out(matmul(attention, value(tokens)));
   fused.features = sum(said * unsqueeze(even_weights(encoded.present, said.dtype()), 2), 1);  // (B, D)
   fused.weights = shares(sum(attention, 1) + 1.0, encoded.present);
@@ -96,11 +98,13 @@ Fused TokenTransformer::operator()(const data::Modalities& encoded) const {
   // Of the last layer only CLS is wanted, and where it looks.
   const TransformerEncoderLayer& last = layers.back();
   const Tensor seen = last.norm1(x);
-  const MultiheadAttentionResult looked = last.self_attn(slice(seen, 1, 0, 1), seen, seen, masks);
+  const MultiheadAttentionResult looked =
+      last.self_attn(slice(seen, 1, 0, 1), seen, seen, masks, AttentionWeights::per_head);
   Tensor token = slice(x, 1, 0, 1) + last.dropout1(looked.output);  // (B, 1, D)
   token = token + last.dropout2(last.linear2(last.dropout(gelu(last.linear1(last.norm2(token))))));
   fused.features = rows_or(norm(squeeze(token, 1)), logical_not(unsqueeze(fused.empty, 1)));  // (B, D)
-  fused.weights = shares(slice(squeeze(looked.weights, 1), 1, 1, count + 1), encoded.present);
+  fused.attention = looked.weights;                                                           // (B, H, 1, 1 + M)
+  fused.weights = shares(slice(squeeze(mean(looked.weights, 1), 1), 1, 1, count + 1), encoded.present);
   return fused;
 }
 

@@ -13,6 +13,7 @@
 #include <weft/study/commands.h>
 #include <weft/study/completion.h>
 #include <weft/study/config.h>
+#include <weft/study/explain.h>
 #include <weft/study/impute.h>
 #include <weft/study/init.h>
 #include <weft/study/inspect.h>
@@ -259,6 +260,23 @@ void add_predict(Line& line) {
   line.runs(command, run_predict);
 }
 
+void add_explain(Line& line) {
+  CLI::App* command = line.command("explain", "what counted for a kept model's answers",
+                                   "  weft explain runs/alzheimer                   its own test rows\n"
+                                   "  weft explain runs/alzheimer new.csv --by sex -o explained\n");
+  model_folder(line, command);
+  command->add_option("rows", line.options.rows, "a CSV with the study's columns (the model's test rows)")
+      ->type_name("CSV");
+  command->add_option("-o,--out", line.options.out, "folder for explanations.json (the model's)")->type_name("FOLDER");
+  command->add_option("--by", line.options.by, "a column whose values are groups, beside classes and subgroups")
+      ->type_name("COLUMN");
+  command->add_option("--patients", line.options.patients, "how many rows are explained one by one (1000)")
+      ->check(range(0, 100'000'000))
+      ->type_name("N");
+  results(line, command);
+  line.runs(command, run_explain);
+}
+
 void add_impute(Line& line) {
   CLI::App* command = line.command("impute", "fill the gaps of a CSV's rows, and say how sure that is",
                                    "  weft impute runs/alzheimer new.csv -o filled.csv\n"
@@ -292,10 +310,9 @@ void add_robustness(Line& line) {
 }
 
 void add_report(Line& line) {
-  CLI::App* command =
-      line.command("report", "one page of what compare, robustness, train and explain found",
-                   "  weft report runs/alzheimer                    runs/alzheimer/report.html\n"
-                   "  weft report runs/compared runs/model -o page.html\n");
+  CLI::App* command = line.command("report", "one page of what compare, robustness, train and explain found",
+                                   "  weft report runs/alzheimer                    runs/alzheimer/report.html\n"
+                                   "  weft report runs/compared runs/model -o page.html\n");
   command->add_option("folders", line.options.folders, "folders of results")->required()->type_name("FOLDER");
   command->add_option("-o,--out", line.options.out, "an HTML file (report.html in the first folder)")
       ->type_name("HTML");
@@ -360,6 +377,7 @@ constexpr const char* overview =
     "  weft train studies/alzheimer.toml         train the study's own fusion, kept in runs/alzheimer\n"
     "  weft evaluate runs/alzheimer              judge it again on its test rows\n"
     "  weft predict runs/alzheimer new.csv       probabilities and weights for new rows\n"
+    "  weft explain runs/alzheimer               weights, Shapley values, and what would change each answer\n"
     "  weft impute runs/alzheimer new.csv        new rows with their gaps filled in, and how sure that is\n"
     "  weft robustness studies/alzheimer.toml    what noise, missing and conflicting modalities do\n"
     "  weft report runs/alzheimer                one page of all that lies there, with a card per patient\n"
@@ -378,6 +396,7 @@ void describe(Line& line) {
   add_compare(line);
   add_evaluate(line);
   add_predict(line);
+  add_explain(line);
   add_impute(line);
   add_robustness(line);
   add_report(line);

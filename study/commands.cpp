@@ -10,12 +10,12 @@
 
 #include <nlohmann/json.hpp>
 
-#include <weft/data/file.h>
+#include <weft/data/conformal.h>
 #include <weft/show/terminal.h>
-#include <weft/study/checksum.h>
 #include <weft/study/compare.h>
 #include <weft/study/interrupt.h>
 #include <weft/study/log.h>
+#include <weft/study/model.h>
 #include <weft/study/network.h>
 #include <weft/study/output.h>
 #include <weft/study/report.h>
@@ -66,8 +66,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* compare_checkpoint = "compare.weft-checkpoint";
 constexpr const char* train_checkpoint = "train.weft-checkpoint";
-constexpr const char* model_file = "model.json";
-constexpr const char* network_file = "network.safetensors";
 
 data::Predictions predictions_of(const Dataset& dataset, std::span<const std::int64_t> rows, const Outcome& outcome) {
   data::Predictions p;
@@ -93,81 +91,6 @@ Json judge(const data::Predictions& predictions, const std::string& first, std::
     out[name] = {{"value", i.estimate}, {"low", i.low}, {"high", i.high}};
   }
   return out;
-}
-
-/// A kept model: everything but the network's numbers.
-struct Model {
-  Study study;
-  std::string fusion;
-  std::uint64_t seed = 0;
-  std::vector<std::string> classes;
-  data::Split split;
-  Preparation preparation;
-  std::vector<std::pair<std::string, double>> selected;  ///< what [select] chose
-  std::string data, network;  ///< checksums of what it was trained on, and of its network file
-};
-
-std::string file_checksum(const std::string& path) {
-  Checksum sum;
-  sum.add(data::read_file("load", path));
-  return sum.str();
-}
-
-std::string model_json(const Model& model) {
-  Json out{{"weft_model", 1},
-           {"version", version},
-           {"study", std::filesystem::absolute(model.study.place.file).string()},
-           {"study_file", model.study.source},
-           {"fusion", model.fusion},
-           {"seed", model.seed},
-           {"classes", model.classes},
-           {"train", model.split.train},
-           {"test", model.split.test},
-           {"preparation", model.preparation.to_json()},
-           {"selected", model.selected},
-           {"data_checksum", model.data},
-           {"network_checksum", model.network}};
-  // A path may hold bytes that are not UTF-8.
-  return out.dump(1, ' ', false, Json::error_handler_t::replace) + '\n';
-}
-
-Model load_model(const std::string& folder) {
-  namespace fs = std::filesystem;
-  const std::string path = (fs::path(folder) / model_file).string();
-  std::error_code ignored;
-  if (!fs::exists(path, ignored))
-    throw FileError(text("load: there is no model in ", folder, "\n  help: give a folder that weft train wrote"));
-  const Json in = Json::parse(data::read_file("load", path), nullptr, false);
-  if (!in.is_object() || !in.contains("weft_model"))
-    throw FileError(text("load: ", path, " is not a model that weft kept, or not all of it"));
-  Model model;
-  try {
-    model.study = parse_study(in.at("study_file").get<std::string>(), in.at("study").get<std::string>());
-    model.fusion = in.at("fusion").get<std::string>();
-    model.seed = in.at("seed").get<std::uint64_t>();
-    model.classes = in.at("classes").get<std::vector<std::string>>();
-    model.split.train = in.at("train").get<std::vector<std::int64_t>>();
-    model.split.test = in.at("test").get<std::vector<std::int64_t>>();
-    model.preparation = Preparation::from_json(in.at("preparation").get<std::string>());
-    in.at("selected").get_to(model.selected);
-    model.data = in.at("data_checksum").get<std::string>();
-    model.network = in.at("network_checksum").get<std::string>();
-  } catch (const nlohmann::json::exception&) {
-    throw FileError(text("load: ", path, " is damaged"));
-  }
-  return model;
-}
-
-/// The network of a kept model.
-std::unique_ptr<Fitted> load_network(const Model& model, const std::string& folder) {
-  const std::string path = (std::filesystem::path(folder) / network_file).string();
-  Study study = model.study;
-  for (const auto& [key, value] : model.selected) set_selectable(study, key, value);
-  auto fitted = load_fitted(study, model.fusion, path);
-  if (file_checksum(path) != model.network)
-    throw FileError(text("load: ", path, " is not the network that ", model_file,
-                         " beside it was written with\n  help: train again"));
-  return fitted;
 }
 
 }  // namespace
@@ -280,6 +203,7 @@ void run_train(const CommandOptions& options) {
                       {"validation_loss", fitted->curve.validation_loss},
                       {"validation_score", fitted->curve.validation_score}};
   model.selected = fitted->selected;
+  if (fitted->held_out) model.conformity = data::conformity_scores(*fitted->held_out);
   for (const auto& [key, value] : model.selected) results["selected"][key] = value;
   const std::string staged = folder.stage(network_file);
   fitted->save(staged);
@@ -301,19 +225,16 @@ void run_evaluate(const CommandOptions& options) {
   const Model model = load_model(options.study);
   const auto fitted = load_network(model, options.study);
   const bool own = options.rows.empty();
-  const Dataset dataset = own ? load_dataset(model.study) : load_rows(model.study, options.rows, model.classes);
+  const Dataset dataset =
+      own ? load_kept(model, options.study, "evaluate", "train again, or name other rows with --rows")
+          : load_rows(model.study, options.rows, model.classes);
   if (dataset.labels.empty())
     throw ConfigError(text("evaluate: ", options.rows, " has no complete target column \"", model.study.target,
                            "\"\n  help: use weft predict for rows without a target"));
-  if (own && checksum(dataset) != model.data)
-    throw ConfigError(text("evaluate: the data of ", model.study.place.str(), " have changed since ", options.study,
-                           " was trained\n  help: train again, or name other rows with --rows"));
   std::vector<std::int64_t> rows = model.split.test;
-  if (own && std::ranges::any_of(rows, [&](std::int64_t i) { return i < 0 || i >= dataset.rows(); }))
-    throw FileError(text("load: ", (std::filesystem::path(options.study) / model_file).string(), " is damaged"));
   if (!own) {
     rows.resize(static_cast<std::size_t>(dataset.rows()));
-    for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<std::int64_t>(i);
+    std::iota(rows.begin(), rows.end(), 0);
   }
   if (std::ranges::adjacent_find(dataset.labels, std::ranges::not_equal_to()) == dataset.labels.end())
     throw ConfigError(text("evaluate: all rows of ", options.rows, " are of class \"",

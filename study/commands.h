@@ -11,8 +11,8 @@
 namespace weft::study {
 
 struct CommandOptions {
-  std::string study;  ///< a study file (train, compare) or a model's folder (evaluate, predict)
-  std::string rows;   ///< a CSV of new rows (predict; optional for evaluate)
+  std::string study;  ///< a study file (train, compare) or a model's folder (evaluate, predict, explain)
+  std::string rows;   ///< a CSV of new rows (predict; optional for evaluate, explain)
   std::string out;    ///< folder of results; predict: a CSV file; empty: runs/<study>, predict: stdout
   std::optional<std::uint64_t> seed;
   std::optional<std::int64_t> splits;
@@ -21,6 +21,8 @@ struct CommandOptions {
   std::vector<std::string> folders;  ///< report: those of results
   bool train_missing = false;        ///< robustness
   std::vector<std::string> log;      ///< train, compare: of log_kinds()
+  std::string by;                        ///< explain: a column whose values are groups of rows
+  std::optional<std::int64_t> patients;  ///< explain: rows that are explained one by one
   bool json = false;
   bool resume = false;
   bool quiet = false;

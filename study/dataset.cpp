@@ -368,15 +368,6 @@ data::Column column_of(const Strings& names, const data::Table* table, const Pla
   return data::Column::of_numbers(std::filesystem::path(names.front()).stem().string(), std::move(columns[0]));
 }
 
-Parting parting_of(const data::Column& column) {
-  const data::Column named = as_text(column);
-  Parting out{column.name, {}, named.levels};
-  const auto none = static_cast<std::int64_t>(named.levels.size());
-  for (const std::int64_t code : named.codes) out.code.push_back(code < 0 ? none : code);
-  if (std::ranges::find(out.code, none) != out.code.end()) out.values.emplace_back("missing");
-  return out;
-}
-
 /// Groups, sites, times and subgroups.
 void read_partings(Dataset& dataset, const Study& study, const data::Table* table) {
   const auto rows = static_cast<std::int64_t>(dataset.labels.size());
@@ -461,6 +452,15 @@ data::Table read_table(const DataConfig& config, const std::string& path) {
         throw FileError(text("csv: ", path, ": column \"", column.name, "\" holds ", column.numbers[i], " in row ",
                              i + 1, "\n  help: leave the field empty if the value is missing"));
   return table;
+}
+
+Parting parting_of(const data::Column& column) {
+  const data::Column named = as_text(column);
+  Parting out{column.name, {}, named.levels};
+  const auto none = static_cast<std::int64_t>(named.levels.size());
+  for (const std::int64_t code : named.codes) out.code.push_back(code < 0 ? none : code);
+  if (std::ranges::find(out.code, none) != out.code.end()) out.values.emplace_back("missing");
+  return out;
 }
 
 Dataset load_dataset(const Study& study) {

@@ -29,6 +29,8 @@ struct Parting {
   std::vector<std::string> values;  ///< what the codes are called; a missing value is one of its own, "missing"
 };
 
+Parting parting_of(const data::Column& column);
+
 /// All rows of a study.
 struct Dataset {
   std::vector<Evidence> evidence;

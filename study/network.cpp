@@ -301,7 +301,15 @@ std::unique_ptr<Method> make_fusion(const Study& study, const std::string& name)
   return std::make_unique<Network>(study, name, name, MethodKind::fusion);
 }
 
-std::unique_ptr<Fitted> load_fitted(const Study& study, const std::string& fusion, const std::string& path) {
+namespace {
+
+struct Kept {
+  std::vector<fusion::Classifier> networks;
+  std::vector<std::int64_t> widths;
+  std::int64_t classes = 0;
+};
+
+Kept load_all(const Study& study, const std::string& fusion, const std::string& path) {
   const TensorFile file = load_tensors(path);
   const auto about_text = file.metadata.find("weft");
   const auto about = nlohmann::json::parse(about_text == file.metadata.end() ? "" : about_text->second, nullptr, false);
@@ -324,7 +332,20 @@ std::unique_ptr<Fitted> load_fitted(const Study& study, const std::string& fusio
     throw FileError(text("load: ", path, " does not say what networks it holds"));
   auto networks = repeat(count, [&] { return Network::make_network(study, fusion, widths, classes, {}); });
   load(networks, path);
-  return std::make_unique<FittedNetwork>(std::move(networks), widths, classes);
+  eval(networks);
+  return {std::move(networks), std::move(widths), classes};
+}
+
+}  // namespace
+
+std::vector<fusion::Classifier> load_classifiers(const Study& study, const std::string& fusion,
+                                                 const std::string& path) {
+  return load_all(study, fusion, path).networks;
+}
+
+std::unique_ptr<Fitted> load_fitted(const Study& study, const std::string& fusion, const std::string& path) {
+  Kept kept = load_all(study, fusion, path);
+  return std::make_unique<FittedNetwork>(std::move(kept.networks), std::move(kept.widths), kept.classes);
 }
 
 }  // namespace weft::study

@@ -244,6 +244,107 @@ class Command(unittest.TestCase):
         self.assertIn(trained['selected']['width'], (3, 5))
         self.assertEqual(json.loads(self.weft('evaluate', 'model', '--json').stdout), trained['test'])
 
+    def test_explain(self):
+        # Every seventh row lacks its blood; the place is a column that no modality uses.
+        lines = [('blood_a,blood_b,age,sick,place' if i == 0 else line + (',north' if i % 3 else ',south'))
+                 for i, line in enumerate(table().splitlines())]
+        for i in range(1, len(lines), 7):
+            lines[i] = ',,' + lines[i].split(',', 2)[2]
+        self.write('small.csv', '\n'.join(lines) + '\n')
+        study = STUDY.replace('file = "small.csv"', 'file = "small.csv"\nexclude = ["place"]')
+        self.write('small.toml', study.replace('[train]', '[fusion]\nname = "gate"\n[train]'))
+        self.train()
+        model = json.loads(self.read('model', 'model.json'))
+        done = self.weft('explain', 'model', '--by', 'place')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for words in ('mean weight', 'class = 0', 'place = south', 'rank correlation', 'Sets of classes at 95 %'):
+            self.assertIn(words, done.stdout)
+        found = json.loads(self.read('model', 'explanations.json'))
+        self.assertEqual((found['weft_explanations'], found['fusion'], found['seed'], found['level']), (1, 'gate', 0, 0.95))
+        self.assertEqual((found['modalities'], found['classes']), (['blood', 'rest'], ['0', '1']))
+        self.assertEqual([p['row'] for p in found['patients']], model['test'])
+        self.assertLess(found['shapley_error'], 1e-6)
+        names = {'blood': {'blood_a', 'blood_b'}, 'rest': {'age'}}
+        some_lack, changes = 0, 0
+        for p in found['patients']:
+            line = lines[p['row'] + 1].split(',')
+            self.assertEqual((p['id'], p['label'], p['present']), (str(p['row']), int(line[3]), [line[0] != '', True]))
+            self.assertEqual(p['prediction'], p['probabilities'].index(max(p['probabilities'])))
+            self.assertIn(p['prediction'], p['set'])
+            self.assertAlmostEqual(sum(p['shapley']), p['probabilities'][p['prediction']] - p['base'], delta=1e-6)
+            self.assertAlmostEqual(sum(p['weights']), 1, delta=1e-6)
+            self.assertEqual(p['generated'], [False, False])
+            self.assertEqual([n['label'] for n in p['nearest']], [int(lines[n['row'] + 1].split(',')[3]) for n in p['nearest']])
+            self.assertEqual(len({n['row'] for n in p['nearest']} - set(model['test'])), 5)
+            self.assertEqual(sorted(p['nearest'], key=lambda n: n['distance']), p['nearest'])
+            for m, name in enumerate(found['modalities']):
+                values = {f['name']: f['value'] for f in p['features'][name]}
+                if not p['present'][m]:
+                    some_lack += 1
+                    self.assertEqual((p['shapley'][m], p['drop_one'][m], p['weights'][m], values), (0, 0, 0, {}))
+                    continue
+                self.assertEqual(set(values), names[name])
+                for feature, value in values.items():  # in the units of the file
+                    self.assertAlmostEqual(value, float(line[['blood_a', 'blood_b', 'age'].index(feature)]), delta=1e-4)
+            if p['counterfactual']:
+                # The command itself decides otherwise about a row that is changed like this.
+                changes += 1
+                row = dict(zip(lines[0].split(','), line))
+                for change in p['counterfactual']['changes']:
+                    self.assertAlmostEqual(change['from'], float(row[change['name']]), delta=1e-4)
+                    row[change['name']] = str(change['to'])
+                self.write('new.csv', ','.join(row) + '\n' + ','.join(row.values()) + '\n')
+                answer = self.weft('predict', 'model', 'new.csv').stdout.splitlines()[1].split(',')
+                self.assertEqual(answer.index(max(answer[:2], key=float)), p['counterfactual']['becomes'])
+                self.assertNotEqual(p['counterfactual']['becomes'], p['prediction'])
+        self.assertGreater(some_lack, 0)
+        self.assertGreater(changes, 0)
+        self.assertEqual({(g['by'], g['value']) for g in found['groups']},
+                         {('class', '0'), ('class', '1'), ('place', 'north'), ('place', 'south')})
+        ones = [p for p in found['patients'] if p['label'] == 1]
+        group = next(g for g in found['groups'] if (g['by'], g['value']) == ('class', '1'))
+        self.assertEqual(group['n'], len(ones))
+        self.assertAlmostEqual(group['shapley'][0], sum(abs(p['shapley'][0]) for p in ones) / len(ones), delta=1e-6)
+        self.assertAlmostEqual(group['weights'][1], sum(p['weights'][1] for p in ones) / len(ones), delta=1e-6)
+        self.assertTrue(-1 <= found['agreement']['low'] <= found['agreement']['high'] <= 1)
+
+        # New rows without a target, few of them one by one, in another folder.
+        self.write('new.csv', 'blood_a,blood_b,age,place\n1,2,30,north\n,,40,\n5,,50,south\n')
+        done = self.weft('explain', 'model', 'new.csv', '--by', 'place', '--patients', '2', '-o', 'other', '--json', '-q')
+        self.assertEqual((done.returncode, done.stderr), (0, ''))
+        other = json.loads(done.stdout)
+        self.assertEqual(other, json.loads(self.read('other', 'explanations.json')))
+        self.assertEqual([(p['row'], p['label'], p['present']) for p in other['patients']],
+                         [(0, None, [True, True]), (1, None, [False, True])])
+        self.assertEqual({(g['by'], g['value']) for g in other['groups'] if g['by'] == 'place'},
+                         {('place', 'north'), ('place', 'missing'), ('place', 'south')})
+        self.assertEqual(sum(g['n'] for g in other['groups'] if g['by'] == 'predicted class'), 3)
+
+        # A model of before scores were kept has no sets, and says so.
+        del model['conformity']
+        self.write('model/model.json', json.dumps(model))
+        done = self.weft('explain', 'model', '--patients', '1')
+        self.assertIn('train again to get them', done.stdout)
+        self.assertIsNone(json.loads(self.read('model', 'explanations.json'))['patients'][0]['set'])
+
+    def test_explain_says_what_is_wrong(self):
+        self.fails(self.weft('explain', 'nowhere'), 'load: there is no model in nowhere', 'help: give a folder')
+        self.write('small.toml', STUDY.replace('[train]', '[fusion]\nname = "concat"\n[train]'))
+        self.train()
+        done = self.weft('explain', 'model')
+        self.assertIn('The fusion "concat" has no weights', done.stdout)
+        kept = json.loads(self.read('model', 'explanations.json'))
+        self.assertEqual((kept['agreement'], kept['patients'][0]['weights'], kept['nearest_space']), (None, None, 'fused'))
+        self.fails(self.weft('explain', 'model', '--by', 'plase'), 'small.csv has no column "plase"')
+        self.write('new.csv', 'blood_a,blood_b,age\n1,2,30\n')
+        self.fails(self.weft('explain', 'model', 'new.csv', '--by', 'plase'), 'table: new.csv has no column "plase"')
+        about = json.loads(self.read('model', 'model.json'))
+        self.write('model/model.json', json.dumps({**about, 'test': []}))
+        self.fails(self.weft('explain', 'model'), 'explain: model has no test rows', 'help: name a CSV of rows')
+        self.write('small.csv', table(61))
+        self.fails(self.weft('explain', 'model'), 'explain: the data of', 'have changed since model was trained',
+                   'help: train again')
+
     def test_groups_sites_and_parts(self):
         rows = [line + f',p{i // 4},{"north" if i < 20 else "south"}' for i, line in enumerate(table().splitlines()[1:])]
         self.write('small.csv', '\n'.join(['blood_a,blood_b,age,sick,patient,site'] + rows) + '\n')
