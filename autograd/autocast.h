@@ -5,10 +5,11 @@
 namespace weft {
 
 /// While it lives, this thread's `linear` and `matmul` (with all that is made of them), convolutions and attention
-/// multiply in bfloat16 and add up in float32, where their inputs are float32. Tensors stay float32: parameters, their
-/// gradients and the optimiser's state are full, only factors are rounded on their way into a product. Gradient rules
-/// multiply as their forward did, wherever backward() is called; so does what a checkpoint computes again. A factor is
-/// off by a relative 2^-8 at most, a sum of k products by about 0.6 * 2^-8 * sqrt(sum a_i^2 b_i^2).
+/// multiply in bfloat16 and add up in float32, where their inputs are float32; recurrent layers stay as they are.
+/// Tensors stay float32: parameters, their gradients and the optimiser's state are full, only factors are rounded on
+/// their way into a product. Gradient rules multiply as their forward did, wherever backward() is called; so does what
+/// a checkpoint computes again. A factor is off by a relative 2^-8 at most, a sum of k products by about 0.6 * 2^-8 *
+/// sqrt(sum a_i^2 b_i^2).
 ///
 ///   Tensor loss;
 ///   {

@@ -6,6 +6,7 @@
 // emulated.
 //   precision [--full] [--seeds N] [--seed FIRST] [--threads N]      --full: 5 seeds and 30 epochs instead of 2 and 8
 //   data: $WEFT_DATA/sklearn_toy/digits.csv, $WEFT_DATA/mfeat_digits_6views/x1_pix_240_*.npy, y_*.npy
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -54,7 +55,7 @@ Run trained(Make make, const Study& s, DType type, std::uint64_t seed, int epoch
 
 int main(int argc, char** argv) {
   const Arguments arguments(argc, argv);
-  const int seeds = arguments.seeds_or(arguments.full ? 5 : 2), epochs = arguments.full ? 30 : 8;
+  const int seeds = std::max(2, arguments.seeds_or(arguments.full ? 5 : 2)), epochs = arguments.full ? 30 : 8;
   const char* root = std::getenv("WEFT_DATA");
   const std::string data = root ? root : ".", digits = data + "/sklearn_toy/digits.csv";
   if (!std::filesystem::exists(digits))
