@@ -16,11 +16,11 @@ struct CommandOptions {
   std::string out;    ///< folder of results; predict: a CSV file; empty: runs/<study>, predict: stdout
   std::optional<std::uint64_t> seed;
   std::optional<std::int64_t> splits;
-  int jobs = 0;                      ///< 0: one per core
-  std::vector<std::string> fusions;  ///< robustness; empty: the study's, and "concat"
-  std::vector<std::string> folders;  ///< report: those of results
-  bool train_missing = false;        ///< robustness
-  std::vector<std::string> log;      ///< train, compare: of log_kinds()
+  int jobs = 0;                          ///< 0: one per core
+  std::vector<std::string> fusions;      ///< robustness; empty: the study's, and "concat"
+  std::vector<std::string> folders;      ///< report: those of results
+  bool train_missing = false;            ///< robustness
+  std::vector<std::string> log;          ///< train, compare: of log_kinds()
   std::string by;                        ///< explain: a column whose values are groups of rows
   std::optional<std::int64_t> patients;  ///< explain: rows that are explained one by one
   bool json = false;
