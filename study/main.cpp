@@ -156,6 +156,7 @@ int main(int argc, char** argv) {
   robustness->add_option("--splits", options.splits, "instead of the study's")->check(CLI::Range(2, 100000));
   robustness->add_option("--seed", options.seed, "instead of the study's")->check(whole);
   robustness->add_option("-j,--jobs", options.jobs, "splits at a time (one per core)")->check(CLI::Range(1, 4096));
+  robustness->add_flag("--resume", options.resume, "go on where Ctrl-C stopped, to the same result");
   robustness->add_flag("--train-missing", options.train_missing, "training rows lack as much as test rows do");
   robustness->add_flag("--skip-missing", skip_missing, "end with status 0 when the study's data are not here");
   common(robustness, options);
@@ -188,7 +189,8 @@ int main(int argc, char** argv) {
     std::printf("skipped: %s: %s\n", std::filesystem::path(options.study).stem().c_str(), e.reason.c_str());
     return 0;
   } catch (const weft::study::Interrupted&) {
-    const bool resumes = run == weft::study::run_train || run == weft::study::run_compare;
+    const bool resumes =
+        run == weft::study::run_train || run == weft::study::run_compare || run == weft::study::run_robustness;
     std::fputs(resumes ? "\ninterrupted; weft goes on from here with --resume\n" : "\ninterrupted\n", stderr);
     return interrupted;
   } catch (const weft::Error& e) {
