@@ -13,6 +13,7 @@
 #include <weft/data/file.h>
 #include <weft/study/completing.h>
 #include <weft/study/impute.h>
+#include <weft/study/interrupt.h>
 #include <weft/study/network.h>
 #include <weft/study/robustness.h>
 #include <weft/tensor/create.h>
