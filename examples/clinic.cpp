@@ -40,9 +40,12 @@ int main(int argc, char** argv) {
     choices.push_back({"  without " + name, "gate", rest, true});
   }
 
+  Names more = all;  // and what the patient graph says
+  more.emplace_back("alike");
+  choices.push_back({"  with those found alike", "gate", more, true});
   Kept kept(arguments.full ? "runs/clinic-full.txt" : "");
   Measured total;  // of all seeds: weights by reliability
-  std::vector<double> oracle;
+  std::vector<double> oracle, with_graph;
   show::Progress progress(stderr, false);
   for (int k = 0; k < seeds; ++k) {
     const std::uint64_t seed = 101 + arguments.seed + static_cast<std::uint64_t>(k);
@@ -51,8 +54,12 @@ int main(int argc, char** argv) {
       const Patients patients(arguments.full ? 16000 : 10000, 4000, seed);
       const Tensor target = patients.target(patients.test);
       const Tensor truth = data::take_rows(patients.clinic.reliability, patients.test);  // (B, M)
-      const Tensor ill = gt(data::take_rows(patients.clinic.probability, patients.test), 0.5);
-      one.oracle = mean(to(eq(to(ill, DType::int64), target), DType::float32)).item();
+      const auto right = [&](const Tensor& probability) {
+        const Tensor ill = gt(data::take_rows(probability, patients.test), 0.5);
+        return mean(to(eq(to(ill, DType::int64), target), DType::float32)).item();
+      };
+      one.oracle = right(patients.clinic.probability);
+      one.with_graph = right(patients.clinic.probability_with_edges);
       for (std::size_t c = 0; c < choices.size(); ++c) {
         const Choice& choice = choices[c];
         progress.update(k * std::ssize(choices) + static_cast<std::int64_t>(c), std::ssize(choices) * seeds,
@@ -66,7 +73,7 @@ int main(int argc, char** argv) {
       kept.add(seed, one);
     }
     const Measured& one = kept.seeds[seed];
-    oracle.push_back(one.oracle);
+    oracle.push_back(one.oracle), with_graph.push_back(one.with_graph);
     for (std::size_t c = 0; c < choices.size(); ++c) choices[c].accuracy.push_back(one.accuracy[c]);
     for (std::size_t c = 0; c < choices.size(); ++c)
       if (choices[c].whole()) choices[c].correlation.push_back(one.correlation[c]);
@@ -76,9 +83,11 @@ int main(int argc, char** argv) {
 
   show::TextTable table({"simulated clinic", "test accuracy", "best possible", "weights ~ reliability"});
   for (const Choice& c : choices)
-    table.row({c.title, with_interval(c.accuracy), show::fixed(data::clinic_best_accuracy({}, c.names)),
+    table.row({c.title, with_interval(c.accuracy),
+               c.names == more ? "" : show::fixed(data::clinic_best_accuracy({}, c.names)),
                c.correlation.empty() ? "" : with_interval(c.correlation, 2)});
   table.row({"the best rule itself", with_interval(oracle), show::fixed(data::clinic_best_accuracy({})), ""});
+  table.row({"  told diagnoses of those found alike", with_interval(with_graph), "", ""});
   std::printf("%d seeds, mean with 95 %% interval; correlation over all patients and modalities\n%s\n", seeds,
               table.str().c_str());
   const auto differences = [&](const char* what, const std::vector<double>& a, const std::vector<double>& b) {
@@ -96,16 +105,12 @@ int main(int argc, char** argv) {
   differences("best rule - gate with context", oracle, choices[chosen].accuracy);
   for (std::size_t m = 0; m < all.size(); ++m)
     differences(("what " + all[m] + " adds").c_str(), choices[chosen].accuracy, choices[chosen + 1 + m].accuracy);
+  differences("what those found alike add", choices.back().accuracy, choices[chosen].accuracy);
 
   std::vector<show::Line> lines;
   for (std::size_t m = 0; m < all.size(); ++m) {
-    lines.push_back({all[m], {}, {}});
-    for (std::size_t b = 0; b < Measured::bins; ++b) {
-      const std::size_t at = m * Measured::bins + b;
-      if (total.patients[at] == 0) continue;
-      lines.back().x.push_back((static_cast<double>(b) + 0.5) / Measured::bins);
-      lines.back().y.push_back(total.weight[at] / total.patients[at]);
-    }
+    const auto [weights, reliability] = total.curve(m);
+    lines.push_back({all[m], weights, reliability});
   }
   std::filesystem::create_directories("runs");
   show::save_plot(
