@@ -236,8 +236,11 @@ Robustness measure_robustness(const Study& study, const Dataset& dataset, const 
   const std::string fingerprint = fingerprint_of(run, study, parts.to_json(checksum(dataset)));
   std::int64_t done = 0;
   if (options.resume && !options.checkpoint.empty() && std::filesystem::exists(options.checkpoint)) {
-    for (Course& c : read_courses(data::read_file("resume", options.checkpoint), fingerprint, options.checkpoint))
-      found.at(static_cast<std::size_t>(c.split)).push_back(std::move(c));
+    for (Course& c : read_courses(data::read_file("resume", options.checkpoint), fingerprint, options.checkpoint)) {
+      if (c.split < 0 || c.split >= run.splits)
+        throw FileError(text("resume: ", options.checkpoint, " is damaged\n  help: delete it to start anew"));
+      found[static_cast<std::size_t>(c.split)].push_back(std::move(c));
+    }
     done = total / run.splits * std::ranges::count_if(found, [](const auto& each) { return !each.empty(); });
   }
   std::atomic<std::size_t> next = 0;
