@@ -146,9 +146,9 @@ TEST_CASE("robustness: an interruption changes nothing") {
   CHECK(counted == std::vector<std::int64_t>{3, 4, 5, 6});
   std::string kept = data::read_file("test", options.checkpoint);
   data::write_file("test", options.checkpoint, kept.replace(kept.find("[[0,"), 4, "[[9,"));
-  CHECK_THROWS_WITH_AS(
-      measure_robustness(study, dataset, options),
-      text("resume: ", options.checkpoint, " is damaged\n  help: delete it to start anew").c_str(), FileError);
+  CHECK_THROWS_WITH_AS(measure_robustness(study, dataset, options),
+                       text("resume: ", options.checkpoint, " is damaged\n  help: delete it to start anew").c_str(),
+                       FileError);
   options.fusions = {"mean"};
   CHECK_THROWS_WITH_AS(
       measure_robustness(study, dataset, options),
