@@ -3,21 +3,23 @@
 // all rules is right. A finding counts most in the modality that the reason of the referral makes relevant, and the
 // less the more blurred, noisy, vague or scanty that modality is. One weight for everybody cannot know this. A gate
 // can, if it sees all modalities, because the reason stands in the note alone. The recipe was chosen on seeds 1 and
-// 101; the seeds here begin at 102, and all patients are new with each.
+// 101; the seeds here begin at 102, and all patients are new with each. A seed of --full takes a minute or two and is
+// kept in runs/clinic-full.txt, from where a run that was stopped goes on: delete the file after a change.
 //   clinic [--full] [--seeds N] [--seed FIRST] [--threads N]      draws runs/clinic.svg
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <map>
 
 #include "arguments.h"
+#include "clinic_kept.h"
 #include "clinic_training.h"
 
 struct Choice {
   std::string title, method;
   Names names;
   bool context = false;
-  std::vector<double> accuracy{}, correlation{};  // one per seed
+  bool whole() const { return names.size() == 4 && method != "late"; }  // with a weight for each modality
+  std::vector<double> accuracy{}, correlation{};                        // one per seed
 };
 
 int main(int argc, char** argv) {
@@ -38,40 +40,54 @@ int main(int argc, char** argv) {
     choices.push_back({"  without " + name, "gate", rest, true});
   }
 
-  std::vector<double> oracle;
-  std::map<std::pair<std::size_t, int>, std::pair<double, double>> by_reliability;  // [modality][tenth] sum, count
+  Names more = all;  // and what the patient graph says
+  more.emplace_back("alike");
+  choices.push_back({"  with those found alike", "gate", more, true});
+  Kept kept(arguments.full ? "runs/clinic-full.txt" : "");
+  Measured total;  // of all seeds: weights by reliability
+  std::vector<double> oracle, with_graph;
   show::Progress progress(stderr, false);
-  std::int64_t done = 0;
   for (int k = 0; k < seeds; ++k) {
     const std::uint64_t seed = 101 + arguments.seed + static_cast<std::uint64_t>(k);
-    const Patients patients(arguments.full ? 16000 : 10000, 4000, seed);
-    const Tensor target = patients.target(patients.test);
-    const Tensor truth = data::take_rows(patients.clinic.reliability, patients.test);  // (B, M)
-    const Tensor ill = gt(data::take_rows(patients.clinic.probability, patients.test), 0.5);
-    oracle.push_back(mean(to(eq(to(ill, DType::int64), target), DType::float32)).item());
-    for (std::size_t c = 0; c < choices.size(); ++c) {
-      Choice& choice = choices[c];
-      progress.update(done++, std::ssize(choices) * seeds, choice.title);
-      const fusion::Classifier net = trained(patients, choice.names, choice.method, epochs, seed, choice.context);
-      const fusion::Output out = answers(net, patients, choice.names);
-      choice.accuracy.push_back(accuracy(out, target));
-      if (choice.names.size() < all.size() || choice.method == "late") continue;
-      choice.correlation.push_back(correlation(out.fused.weights, truth));
-      if (c != chosen) continue;
-      const auto weights = to_vector<double>(out.fused.weights), reliability = to_vector<double>(truth);
-      for (std::size_t i = 0; i < weights.size(); ++i) {
-        auto& [total, n] = by_reliability[{i % all.size(), static_cast<int>(20 * reliability[i])}];
-        total += weights[i], n += 1;
+    if (!kept.seeds.contains(seed)) {
+      Measured one;
+      const Patients patients(arguments.full ? 16000 : 10000, 4000, seed);
+      const Tensor target = patients.target(patients.test);
+      const Tensor truth = data::take_rows(patients.clinic.reliability, patients.test);  // (B, M)
+      const auto right = [&](const Tensor& probability) {
+        const Tensor ill = gt(data::take_rows(probability, patients.test), 0.5);
+        return mean(to(eq(to(ill, DType::int64), target), DType::float32)).item();
+      };
+      one.oracle = right(patients.clinic.probability);
+      one.with_graph = right(patients.clinic.probability_with_edges);
+      for (std::size_t c = 0; c < choices.size(); ++c) {
+        const Choice& choice = choices[c];
+        progress.update(k * std::ssize(choices) + static_cast<std::int64_t>(c), std::ssize(choices) * seeds,
+                        "seed " + std::to_string(seed) + ", " + choice.title);
+        const fusion::Classifier net = trained(patients, choice.names, choice.method, epochs, seed, choice.context);
+        const fusion::Output out = answers(net, patients, choice.names);
+        one.accuracy[c] = accuracy(out, target);
+        if (choice.whole()) one.correlation[c] = correlation(out.fused.weights, truth);
+        if (c == chosen) one.add_weights(to_vector<double>(out.fused.weights), to_vector<double>(truth));
       }
+      kept.add(seed, one);
     }
+    const Measured& one = kept.seeds[seed];
+    oracle.push_back(one.oracle), with_graph.push_back(one.with_graph);
+    for (std::size_t c = 0; c < choices.size(); ++c) choices[c].accuracy.push_back(one.accuracy[c]);
+    for (std::size_t c = 0; c < choices.size(); ++c)
+      if (choices[c].whole()) choices[c].correlation.push_back(one.correlation[c]);
+    total.add_weights(one);
   }
   progress.finish();
 
   show::TextTable table({"simulated clinic", "test accuracy", "best possible", "weights ~ reliability"});
   for (const Choice& c : choices)
-    table.row({c.title, with_interval(c.accuracy), show::fixed(data::clinic_best_accuracy({}, c.names)),
+    table.row({c.title, with_interval(c.accuracy),
+               c.names == more ? "" : show::fixed(data::clinic_best_accuracy({}, c.names)),
                c.correlation.empty() ? "" : with_interval(c.correlation, 2)});
   table.row({"the best rule itself", with_interval(oracle), show::fixed(data::clinic_best_accuracy({})), ""});
+  table.row({"  told diagnoses of those found alike", with_interval(with_graph), "", ""});
   std::printf("%d seeds, mean with 95 %% interval; correlation over all patients and modalities\n%s\n", seeds,
               table.str().c_str());
   const auto differences = [&](const char* what, const std::vector<double>& a, const std::vector<double>& b) {
@@ -89,12 +105,12 @@ int main(int argc, char** argv) {
   differences("best rule - gate with context", oracle, choices[chosen].accuracy);
   for (std::size_t m = 0; m < all.size(); ++m)
     differences(("what " + all[m] + " adds").c_str(), choices[chosen].accuracy, choices[chosen + 1 + m].accuracy);
+  differences("what those found alike add", choices.back().accuracy, choices[chosen].accuracy);
 
   std::vector<show::Line> lines;
-  for (const auto& [place, sum] : by_reliability) {
-    if (lines.size() <= place.first) lines.push_back({all[place.first], {}, {}});
-    lines.back().x.push_back((place.second + 0.5) / 20);
-    lines.back().y.push_back(sum.first / sum.second);
+  for (std::size_t m = 0; m < all.size(); ++m) {
+    const auto [weights, reliability] = total.curve(m);
+    lines.push_back({all[m], weights, reliability});
   }
   std::filesystem::create_directories("runs");
   show::save_plot(

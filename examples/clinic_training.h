@@ -12,12 +12,34 @@ using namespace weft;
 using Names = std::vector<std::string>;
 using Rows = std::vector<std::int64_t>;
 
-/// Simulated patients, parted into some to learn from and others to be judged on.
+/// What is known of those whom the patient graph joins to each patient: the mean of their notes' words and laboratory
+/// values, (N, V + 12). A simplified graph convolution without the patient's own part (Wu et al. 2019): no diagnosis
+/// enters, so that patients to be judged may stand beside those to learn from.
+inline Tensor found_alike(const data::Clinic& clinic) {
+  const Tensor own = cat({clinic.evidence.features[2], clinic.evidence.features[3]}, 1);
+  std::vector<std::int64_t> from_whom, to_whom;
+  for (const auto& [i, j] : clinic.edges) {
+    from_whom.insert(from_whom.end(), {i, j});
+    to_whom.insert(to_whom.end(), {j, i});
+  }
+  const Tensor sums = index_add(zeros(own.shape()), 0, from(to_whom), data::take_rows(own, from_whom));
+  const Tensor count =
+      index_add(zeros({own.size(0), 1}), 0, from(to_whom), ones({static_cast<std::int64_t>(to_whom.size()), 1}));
+  return sums / clamp(count, 1, 1e9);
+}
+
+/// Simulated patients, parted into some to learn from and others to be judged on. Those found alike are a fifth
+/// modality, "alike".
 struct Patients {
   data::Clinic clinic;
+  data::Modalities evidence;
   Rows train, test;
   Patients(std::int64_t seen, std::int64_t unseen, std::uint64_t seed)
       : clinic(data::simulate_clinic({.patients = seen + unseen, .seed = seed})) {
+    Names names = clinic.evidence.names;
+    std::vector<Tensor> features = clinic.evidence.features;
+    names.emplace_back("alike"), features.push_back(found_alike(clinic));
+    evidence = data::Modalities::complete(names, features);
     for (std::int64_t i = 0; i < seen + unseen; ++i) (i < seen ? train : test).push_back(i);
   }
   Tensor target(const Rows& rows) const { return data::take_rows(from(clinic.diagnosis), rows); }
@@ -29,7 +51,8 @@ inline fusion::EncoderChoice clinic_encoder(const std::string& modality) {
   if (modality == "ecg")
     return {"cnn1d", {.in_features = 128, .hidden = {8, 16, 32}, .dropout = 0.3, .norm = "batch", .shape = {1, 128}}};
   if (modality == "note") return {"linear", {.in_features = std::ssize(data::Clinic::words()), .hidden = {16}}};
-  return {"mlp", {.in_features = 12, .hidden = {32, 16}}};
+  const std::int64_t values = 12, words = std::ssize(data::Clinic::words());
+  return {"mlp", {.in_features = modality == "alike" ? words + values : values, .hidden = {32, 16}}};
 }
 
 /// A nodule has no up and no left: each batch of pictures is shown flipped or turned in one of eight ways.
@@ -54,8 +77,7 @@ inline fusion::Classifier trained(const Patients& p, const Names& names, const s
   for (const std::string& name : names) options.encoders.push_back(clinic_encoder(name));
   fusion::Classifier net(options);
   optim::AdamW optimizer(parameters(net), {.lr = 3e-3, .weight_decay = 0.1});
-  data::Loader loader(p.clinic.evidence.select(names).rows(p.train), p.target(p.train),
-                      {.batch_size = 64, .seed = seed});
+  data::Loader loader(p.evidence.select(names).rows(p.train), p.target(p.train), {.batch_size = 64, .seed = seed});
   optim::Scheduler schedule(
       optimizer,
       optim::OneCycleLr{.max_lr = 3e-3, .total_steps = epochs * loader.steps() + 1, .cycle_momentum = false});
@@ -76,7 +98,7 @@ inline fusion::Classifier trained(const Patients& p, const Names& names, const s
 
 inline fusion::Output answers(const fusion::Classifier& net, const Patients& p, const Names& names) {
   const NoGrad off;
-  return net(p.clinic.evidence.select(names).rows(p.test));
+  return net(p.evidence.select(names).rows(p.test));
 }
 inline double accuracy(const fusion::Output& out, const Tensor& target) {
   return mean(to(eq(argmax(out.logits, 1), target), DType::float32)).item();

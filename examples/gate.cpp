@@ -32,7 +32,7 @@ int main(int argc, char** argv) {
     for (Rows* rows : {&patients.train, &patients.test})
       std::erase_if(*rows, [&](std::int64_t i) { return patients.clinic.group[static_cast<std::size_t>(i)] != 0; });
     const Tensor target = patients.target(patients.test);
-    Tensor& pictures = patients.clinic.evidence.features[0];
+    Tensor& pictures = patients.evidence.features[0];
     const Tensor smeared_all = smeared(pictures);
     // Every other patient to learn from has a picture smeared on purpose: degradation is part of how gates are trained.
     std::vector<float> spoiled;

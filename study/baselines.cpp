@@ -1,11 +1,13 @@
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <numeric>
 #include <set>
 
 #include <weft/study/linear.h>
 #include <weft/study/method.h>
+#include <weft/study/training.h>
 
 namespace weft::study {
 namespace {
@@ -229,6 +231,42 @@ class Lasso : public Method {
   }
 };
 
+/// A baseline, fitted again without each part of the rows that networks hold out: what it says about these is what its
+/// temperature is fitted on.
+class HeldOut : public Method {
+ public:
+  HeldOut(const TrainConfig& config, std::unique_ptr<Method> method)
+      : Method(method->name, method->kind), config_(config), method_(std::move(method)) {}
+  std::unique_ptr<Fitted> fit(const Task& task) const override {
+    auto fitted = method_->fit(task);
+    if (!enough(labels_of(task, task.rows), config_.folds)) return fitted;  // without a temperature
+    data::Predictions held_out{{}, {}, task.classes};
+    for (const data::Split& part : held_out_parts(config_, task)) {
+      const std::vector<std::int64_t> seen = at_rows(task.rows, part.train), unseen = at_rows(task.rows, part.test);
+      if (!enough(labels_of(task, seen), 2)) return fitted;
+      Task own = task;
+      own.rows = seen;
+      const Outcome said = method_->fit(own)->predict(task.x.rows(unseen));
+      std::ranges::copy(labels_of(task, unseen), std::back_inserter(held_out.labels));
+      std::ranges::copy(said.probabilities, std::back_inserter(held_out.probabilities));
+    }
+    fitted->held_out = std::move(held_out);
+    return fitted;
+  }
+
+ private:
+  /// Rows of two classes, and of each that there is so many as there are folds.
+  static bool enough(const std::vector<std::int64_t>& labels, std::int64_t folds) {
+    std::map<std::int64_t, std::int64_t> members;
+    for (const std::int64_t label : labels) ++members[label];
+    const std::int64_t least = std::max<std::int64_t>(folds, 2);
+    return members.size() > 1 && std::ranges::all_of(members, [=](const auto& m) { return m.second >= least; });
+  }
+
+  TrainConfig config_;
+  std::unique_ptr<Method> method_;
+};
+
 }  // namespace
 
 Methods make_baselines(const Study& study) {
@@ -236,13 +274,16 @@ Methods make_baselines(const Study& study) {
   // The chosen fusion is compared with it in any case.
   if (std::ranges::find(names, study.compare.reference) == names.end()) names.push_back(study.compare.reference);
   Methods methods;
+  const auto add = [&](std::unique_ptr<Method> method) {
+    methods.push_back(std::make_unique<HeldOut>(study.train, std::move(method)));
+  };
   for (const std::string& name : names) {
     if (name == "single")
       for (std::size_t m = 0; m < study.modalities.size(); ++m)
-        methods.push_back(std::make_unique<Single>(study.modalities[m].name, static_cast<int>(m)));
-    if (name == "l2") methods.push_back(std::make_unique<Ridge>());
-    if (name == "l1") methods.push_back(std::make_unique<Lasso>());
-    if (name == "late_l2" || name == "late_cv") methods.push_back(std::make_unique<Late>(name == "late_cv"));
+        add(std::make_unique<Single>(study.modalities[m].name, static_cast<int>(m)));
+    if (name == "l2") add(std::make_unique<Ridge>());
+    if (name == "l1") add(std::make_unique<Lasso>());
+    if (name == "late_l2" || name == "late_cv") add(std::make_unique<Late>(name == "late_cv"));
   }
   return methods;
 }

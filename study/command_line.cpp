@@ -303,10 +303,11 @@ void add_robustness(Line& line) {
       ->type_name("FUSIONS");
   splits_and_jobs(line, command);
   seed(line, command);
+  command->add_flag("--resume", line.options.resume, "go on where Ctrl-C stopped, to the same result");
   command->add_flag("--train-missing", line.options.train_missing, "training rows lack as much as test rows do");
   skip_missing(line, command);
   results(line, command);
-  line.runs(command, run_robustness);
+  line.runs(command, run_robustness, true);
 }
 
 void add_report(Line& line) {

@@ -72,7 +72,7 @@ class Fitted {
 
   std::optional<double> validation;  ///< the task's metric on rows held out from training; none for baselines
   Curve curve;
-  /// Training rows with the answers of a network that had not learned from them; none for baselines.
+  /// Training rows with the answers of a model that had not learned from them; none where there are too few rows.
   std::optional<data::Predictions> held_out;
   /// What [select] chose, by key; empty without it.
   std::vector<std::pair<std::string, double>> selected;

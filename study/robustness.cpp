@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <filesystem>
 #include <map>
 #include <mutex>
 #include <numeric>
 #include <thread>
 
+#include <weft/data/file.h>
 #include <weft/fusion/degrade.h>
+#include <weft/study/checksum.h>
 #include <weft/study/compare.h>
 #include <weft/study/completing.h>
 #include <weft/study/interrupt.h>
@@ -157,6 +160,13 @@ class OneSplit {
   std::vector<Course> courses_;
 };
 
+std::string fingerprint_of(const Robustness& run, const Study& study, const std::string& splits) {
+  Checksum sum;
+  sum.add(splits);
+  for (const std::string& name : run.fusions) sum.add(name);
+  return text(run.version, '|', run.seed, '|', run.splits, '|', run.train_missing, '|', sum.str(), '|', study.source);
+}
+
 double area(const std::vector<double>& levels, const std::vector<double>& y) {
   double sum = 0;
   for (std::size_t i = 1; i < y.size(); ++i) sum += (y[i - 1] + y[i]) / 2 * (levels[i] - levels[i - 1]);
@@ -223,11 +233,20 @@ Robustness measure_robustness(const Study& study, const Dataset& dataset, const 
   const std::int64_t again = run.train_missing ? static_cast<std::int64_t>(std::size(all_gaps)) * (rates - 1) : 0;
   const std::int64_t total = run.splits * static_cast<std::int64_t>(run.fusions.size()) * (1 + again);
   std::vector<std::vector<Course>> found(splits.size());
+  const std::string fingerprint = fingerprint_of(run, study, parts.to_json(checksum(dataset)));
+  std::int64_t done = 0;
+  if (options.resume && !options.checkpoint.empty() && std::filesystem::exists(options.checkpoint)) {
+    for (Course& c : read_courses(data::read_file("resume", options.checkpoint), fingerprint, options.checkpoint)) {
+      if (c.split < 0 || c.split >= run.splits)
+        throw FileError(text("resume: ", options.checkpoint, " is damaged\n  help: delete it to start anew"));
+      found[static_cast<std::size_t>(c.split)].push_back(std::move(c));
+    }
+    done = total / run.splits * std::ranges::count_if(found, [](const auto& each) { return !each.empty(); });
+  }
   std::atomic<std::size_t> next = 0;
   std::atomic<bool> stop = false;
   std::mutex mutex;
   std::exception_ptr error;
-  std::int64_t done = 0;
   const std::function<void(const std::string&)> on_fit = [&](const std::string& what) {
     const std::lock_guard lock(mutex);
     ++done;
@@ -236,7 +255,8 @@ Robustness measure_robustness(const Study& study, const Dataset& dataset, const 
   const auto work = [&] {
     try {
       for (std::size_t i = next++; i < splits.size() && !stop; i = next++)
-        found[i] = OneSplit(study, dataset, run, static_cast<std::int64_t>(i), splits[i], on_fit).courses();
+        if (found[i].empty())
+          found[i] = OneSplit(study, dataset, run, static_cast<std::int64_t>(i), splits[i], on_fit).courses();
     } catch (...) {
       const std::lock_guard lock(mutex);
       stop = true;
@@ -251,9 +271,15 @@ Robustness measure_robustness(const Study& study, const Dataset& dataset, const 
     for (int i = 0; i < workers; ++i) threads.emplace_back(work);
     for (std::thread& t : threads) t.join();
   }
-  if (error) std::rethrow_exception(error);
   for (auto& each : found) std::ranges::move(each, std::back_inserter(run.courses));
-  return run;
+  if (!error) return run;
+  try {
+    std::rethrow_exception(error);
+  } catch (const Interrupted&) {
+    if (!options.checkpoint.empty())
+      data::write_file("checkpoint", options.checkpoint, checkpoint_json(run.courses, fingerprint));
+    throw;
+  }
 }
 
 std::vector<Curves> summarize(const Robustness& run) {
@@ -305,8 +331,10 @@ void run_robustness(const CommandOptions& options) {
   const Dataset dataset = load_dataset(study);
   check_enough(study, dataset);
   OutputFolder folder("robustness", folder_of(options, study));
+  const char* const checkpoint = "robustness.weft-checkpoint";
   show::Progress progress(stderr, options.quiet);
-  RobustnessOptions how{options.fusions, options.splits, options.seed, options.jobs, options.train_missing};
+  RobustnessOptions how{options.fusions,       options.splits,          options.seed,  options.jobs,
+                        options.train_missing, folder.path(checkpoint), options.resume};
   if (how.jobs == 0) how.jobs = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   how.on_fit = [&](std::int64_t done, std::int64_t total, const std::string& what) {
     progress.update(done, total, what);
@@ -320,6 +348,7 @@ void run_robustness(const CommandOptions& options) {
   folder.add("robustness.html", html_report(run, curves));
   for (auto& [name, image] : pictures(run, curves)) folder.add(name, std::move(image));
   folder.commit();
+  folder.remove(checkpoint);
   if (options.json)
     print(to_json(run, curves));
   else

@@ -50,6 +50,8 @@ struct RobustnessOptions {
   /// Training rows lack modalities at the same rate, and networks are trained for each rate and way to fill gaps.
   /// Otherwise training rows are as they are, and one network serves all curves of its fusion.
   bool train_missing = false;
+  std::string checkpoint = {};  ///< a file that keeps the splits that are done; empty: none
+  bool resume = false;          ///< read it, if it is there
   /// Called after each fit: done, of, and what. From several threads, one at a time.
   std::function<void(std::int64_t, std::int64_t, const std::string&)> on_fit = {};
 };
@@ -67,7 +69,8 @@ struct Robustness {
 /// The levels of a disturbance, from 0: rates, deviations, shares.
 const std::vector<double>& levels_of(Disturbance kind);
 
-/// Throws as compare(); ConfigError for a fusion that there is not.
+/// Throws as compare(), Interrupted once the splits that are done are in the checkpoint; ConfigError for a fusion that
+/// there is not, or a checkpoint of another study.
 Robustness measure_robustness(const Study& study, const Dataset& dataset, const RobustnessOptions& options = {});
 
 /// A curve over all splits.
@@ -91,6 +94,10 @@ std::string to_json(const Robustness& run, const std::vector<Curves>& curves);
 std::pair<Robustness, std::vector<Curves>> read_robustness(const std::string& json, const std::string& path);
 /// A line per split, curve, metric and level.
 std::string to_csv(const Robustness& run);
+/// What a checkpoint holds: the courses of whole splits, bound to one study, seed and version by a fingerprint.
+std::string checkpoint_json(const std::vector<Course>& courses, const std::string& fingerprint);
+/// Throws FileError when the text is damaged, ConfigError when the fingerprint is another one.
+std::vector<Course> read_courses(const std::string& json, const std::string& fingerprint, const std::string& path);
 std::string text_report(const Robustness& run, const std::vector<Curves>& curves, const show::Style& style);
 /// The curves that belong into one picture, as SVG: file name and image.
 std::vector<std::pair<std::string, std::string>> pictures(const Robustness& run, const std::vector<Curves>& curves);

@@ -133,4 +133,33 @@ std::pair<Robustness, std::vector<Curves>> read_robustness(const std::string& js
   throw FileError(text("report: ", path, " is damaged\n  help: run weft robustness again"));
 }
 
+std::string checkpoint_json(const std::vector<Course>& courses, const std::string& fingerprint) {
+  Json out{{"weft_robustness_checkpoint", 1}, {"of", fingerprint}, {"courses", Json::array()}};
+  for (const Course& c : courses)
+    out["courses"].push_back(
+        {c.split, c.fusion, static_cast<int>(c.gaps), static_cast<int>(c.kind), c.modality, c.scores});
+  return out.dump() + '\n';
+}
+
+std::vector<Course> read_courses(const std::string& json, const std::string& fingerprint, const std::string& path) {
+  const Json in = Json::parse(json, nullptr, false);
+  if (!in.is_object() || !in.contains("weft_robustness_checkpoint") || !in.contains("of") || !in.contains("courses"))
+    throw FileError(text("resume: ", path, " is not a whole checkpoint\n  help: delete it to start anew"));
+  if (in["of"] != fingerprint)
+    throw ConfigError(text("resume: ", path,
+                           " is of another study file, seed, number of splits, version or other data\n"
+                           "  help: run without --resume to start anew"));
+  std::vector<Course> courses;
+  try {
+    for (const Json& c : in["courses"])
+      courses.push_back({c.at(0).get<std::int64_t>(), c.at(1).get<std::string>(),
+                         static_cast<Gaps>(c.at(2).get<std::uint8_t>()),
+                         static_cast<Disturbance>(c.at(3).get<std::uint8_t>()), c.at(4).get<std::string>(),
+                         c.at(5).get<std::vector<std::vector<double>>>()});
+  } catch (const nlohmann::json::exception&) {
+    throw FileError(text("resume: ", path, " is damaged\n  help: delete it to start anew"));
+  }
+  return courses;
+}
+
 }  // namespace weft::study

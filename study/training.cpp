@@ -82,6 +82,22 @@ Curve curve_of(const Json& j) {
 
 }  // namespace
 
+std::vector<data::Split> held_out_parts(const TrainConfig& config, const Task& task) {
+  Generator generator{derive_seed(task.seed, 1), 0};
+  std::vector<std::int64_t> labels, groups;
+  for (const std::int64_t i : task.rows) {
+    labels.push_back(task.labels[static_cast<std::size_t>(i)]);
+    if (!task.groups.empty()) groups.push_back(task.groups[static_cast<std::size_t>(i)]);
+  }
+  if (config.folds > 1) {
+    const auto folds = static_cast<int>(config.folds);
+    return groups.empty() ? data::stratified_k_fold(labels, folds, generator)
+                          : data::group_k_fold(groups, folds, generator, labels);
+  }
+  return {groups.empty() ? data::stratified_split(labels, config.validation, generator)
+                         : data::group_split(groups, config.validation, generator, labels)};
+}
+
 /// One network on its way.
 struct Training::Fold {
   std::size_t number;
@@ -103,19 +119,7 @@ Training::Training(const TrainConfig& config, const Task& task, data::Modalities
 }
 
 void Training::run() {
-  Generator generator{derive_seed(task_.seed, 1), 0};
-  std::vector<data::Split> splits;
-  std::vector<std::int64_t> groups;
-  if (!task_.groups.empty())
-    for (const std::int64_t i : task_.rows) groups.push_back(task_.groups[static_cast<std::size_t>(i)]);
-  if (config_.folds > 1) {
-    const auto folds = static_cast<int>(config_.folds);
-    splits = groups.empty() ? data::stratified_k_fold(labels_, folds, generator)
-                            : data::group_k_fold(groups, folds, generator, labels_);
-  } else {
-    splits.push_back(groups.empty() ? data::stratified_split(labels_, config_.validation, generator)
-                                    : data::group_split(groups, config_.validation, generator, labels_));
-  }
+  const std::vector<data::Split> splits = held_out_parts(config_, task_);
   folds_ = splits.size();
   if (task_.resume && !task_.checkpoint.empty() && std::filesystem::exists(task_.checkpoint)) read_checkpoint();
   for (std::size_t k = 0; k < splits.size(); ++k) train_fold(k, splits[k]);

@@ -14,6 +14,11 @@ namespace weft::study {
 /// The probabilities and weights that a network (in eval mode) gives for rows of float32 features.
 Outcome answer(const fusion::Classifier& net, const data::Modalities& rows);
 
+/// How a task's rows part into those that a model learns from and those that are held out from it, as places in
+/// task.rows: k parts that are each held out once with [train] folds = k, otherwise one. Groups stay whole; the task's
+/// seed alone decides, so that all methods hold out the same rows.
+std::vector<data::Split> held_out_parts(const TrainConfig& config, const Task& task);
+
 /// Trains the networks of one fit: one that stops early by a part of the training rows held out, or, with
 /// [train] folds = k, one per fold that stops by its fold. After Ctrl-C (Interrupted comes out of the task's on_epoch)
 /// the task's checkpoint holds what is needed to go on to bitwise the same result.

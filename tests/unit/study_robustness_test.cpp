@@ -2,13 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
 #include <weft/autograd/ops.h>
 #include <weft/data/csv.h>
+#include <weft/data/file.h>
 #include <weft/study/completing.h>
 #include <weft/study/impute.h>
+#include <weft/study/interrupt.h>
 #include <weft/study/network.h>
 #include <weft/study/robustness.h>
 #include <weft/tensor/create.h>
@@ -120,6 +125,46 @@ TEST_CASE("robustness: the same for any number of jobs; with gaps in training to
   options.fusions = {"gaet"};
   CHECK_THROWS_WITH_AS(measure_robustness(study, dataset, options),
                        "robustness: there is no fusion \"gaet\"; the closest name is \"gate\"", ConfigError);
+}
+
+TEST_CASE("robustness: an interruption changes nothing") {
+  deterministic(true);
+  const Study study = small_study();
+  const Dataset dataset = small_dataset(80);
+  RobustnessOptions options;
+  options.fusions = {"mean", "late"};
+  const Robustness whole = measure_robustness(study, dataset, options);
+  options.checkpoint = (std::filesystem::temp_directory_path() / text("weft-robustness-", getpid())).string();
+  options.on_fit = [](std::int64_t done, std::int64_t, const std::string&) {
+    if (done == 4) throw Interrupted("interrupted");  // within the second of three splits
+  };
+  CHECK_THROWS_AS(measure_robustness(study, dataset, options), Interrupted);
+  std::vector<std::int64_t> counted;
+  options.on_fit = [&](std::int64_t done, std::int64_t, const std::string&) { counted.push_back(done); };
+  options.resume = true;
+  CHECK(measure_robustness(study, dataset, options).courses == whole.courses);
+  CHECK(counted == std::vector<std::int64_t>{3, 4, 5, 6});
+  std::string kept = data::read_file("test", options.checkpoint);
+  data::write_file("test", options.checkpoint, kept.replace(kept.find("[[0,"), 4, "[[9,"));
+  CHECK_THROWS_WITH_AS(measure_robustness(study, dataset, options),
+                       text("resume: ", options.checkpoint, " is damaged\n  help: delete it to start anew").c_str(),
+                       FileError);
+  options.fusions = {"mean"};
+  CHECK_THROWS_WITH_AS(
+      measure_robustness(study, dataset, options),
+      text("resume: ", options.checkpoint,
+           " is of another study file, seed, number of splits, version or other data\n  help: run without "
+           "--resume to start anew")
+          .c_str(),
+      ConfigError);
+  data::write_file("test", options.checkpoint, "{\"weft_robustness_checkpoint\":1,\"of");
+  CHECK_THROWS_WITH_AS(
+      measure_robustness(study, dataset, options),
+      text("resume: ", options.checkpoint, " is not a whole checkpoint\n  help: delete it to start anew").c_str(),
+      FileError);
+  std::filesystem::remove(options.checkpoint);
+  CHECK_THROWS_WITH_AS(read_courses("{\"weft_robustness_checkpoint\":1,\"of\":\"x\",\"courses\":[[1]]}", "x", "p"),
+                       "resume: p is damaged\n  help: delete it to start anew", FileError);
 }
 
 TEST_CASE("robustness: the report in all its forms") {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <numeric>
 
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include <weft/study/interrupt.h>
 #include <weft/study/network.h>
 #include <weft/study/report.h>
+#include <weft/study/training.h>
 #include <weft/tensor/parallel.h>
 
 using namespace weft;
@@ -288,6 +290,42 @@ TEST_CASE("networks: files that hold something else") {
   file.metadata.clear();
   save_tensors(folder / "n", file);
   CHECK_THROWS_WITH_AS(load(), text("load: ", folder / "n", " does not say what networks it holds").c_str(), FileError);
+}
+
+TEST_CASE("baselines hold out the rows that networks hold out, and do not learn from them") {
+  const Dataset dataset = small_dataset();
+  const data::Modalities x = Preparation::fit(dataset, std::vector<std::int64_t>{0, 1, 2, 3, 4, 5}).apply(dataset);
+  std::vector<std::int64_t> rows(42);
+  std::iota(rows.begin(), rows.end(), 4);
+  for (const char* more : {"folds = 3\n", "validation = 0.3\n"}) {
+    CAPTURE(more);
+    const Study study = small_study(more);
+    Task task{x, dataset.labels, 2, rows, data::metric("log_loss"), 7};
+    const auto network = make_fusions(study).front()->fit(task);
+    const Methods baselines = make_baselines(study);
+    REQUIRE(baselines.size() == 1);
+    const auto linear = baselines[0]->fit(task);
+    REQUIRE(linear->held_out);
+    CHECK(linear->held_out->labels == network->held_out->labels);
+    // The first part without the labels of its own rows, by hand.
+    const data::Split part = held_out_parts(study.train, task)[0];
+    std::vector<std::int64_t> labels = dataset.labels, own;
+    for (const std::int64_t i : part.test) labels[static_cast<std::size_t>(i + 4)] ^= 1;
+    Task other = task;
+    other.labels = labels;
+    for (const std::int64_t i : part.train) own.push_back(i + 4);
+    other.rows = own;
+    std::vector<std::int64_t> unseen;
+    for (const std::int64_t i : part.test) unseen.push_back(i + 4);
+    const std::vector<double> said = baselines[0]->fit(other)->predict(x.rows(unseen)).probabilities;
+    REQUIRE(linear->held_out->probabilities.size() >= said.size());
+    CHECK(std::equal(said.begin(), said.end(), linear->held_out->probabilities.begin()));
+  }
+  // A class with too few rows for that: no temperature, and no error.
+  std::vector<std::int64_t> few = {0, 1, 2, 4, 6, 8, 10, 12, 14, 16};
+  const Study study = small_study("folds = 3\n");
+  const Task task{x, dataset.labels, 2, few, data::metric("log_loss"), 7};
+  CHECK_FALSE(make_baselines(study)[0]->fit(task)->held_out);
 }
 
 TEST_CASE("compare with networks: jobs and interruptions change nothing") {
