@@ -12,7 +12,8 @@ import unittest
 
 PROGRAM, PEERS = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 OWN = ('growth_', 'bertmini_train_b16_bf16', 'resnet18_train_b64_bf16')  # no peer has them; torch's --bf16 is an option
-ELSEWHERE = ('qlinear', 'linear1024', 'relu16')  # quantised products, and what they are measured against
+ELSEWHERE = ('qlinear',)  # quantised products
+ONNX_ONLY = ('linear1024_infer_b1', 'linear1024_infer_b16', 'linear1024_infer_b128', 'relu16_infer_b1', 'lenet_infer_b1')
 HEAVY = ('big_', 'resnet18', 'gemm_4096', 'growth_')  # gigabytes, or seconds
 
 
@@ -28,13 +29,14 @@ class Cases(unittest.TestCase):
     def test_all_of_torch(self):
         theirs = [n for n in names(sys.executable, os.path.join(PEERS, 'torch_bench.py')) if not n.startswith(ELSEWHERE)]
         self.assertGreater(len(theirs), 70)
-        self.assertEqual(sorted(theirs), sorted(n for n in names(PROGRAM) if not n.startswith(OWN)))
+        ours = [n for n in names(PROGRAM) if not n.startswith(OWN) and n not in ONNX_ONLY]
+        self.assertEqual(sorted(theirs), sorted(ours))
 
     @unittest.skipUnless(shutil.which('node'), 'no node')
     def test_all_of_onnxruntime(self):
         theirs = [n for n in names('node', os.path.join(PEERS, 'ort_bench.js')) if not n.startswith(ELSEWHERE)]
-        # The peer also has LeNet for a single image.
-        self.assertEqual([n for n in theirs if n not in names(PROGRAM)], ['lenet_infer_b1'])
+        self.assertEqual([n for n in theirs if n not in names(PROGRAM)], [])
+        self.assertTrue(set(ONNX_ONLY) <= set(theirs))
 
     def test_each_runs(self):
         skip = [word for name in HEAVY for word in ('--skip', name)]
@@ -42,6 +44,13 @@ class Cases(unittest.TestCase):
         done = run('--case', 'all', '--once', '--threads', '1', *skip)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(done.stdout.split(), [n for n in names(PROGRAM) if not n.startswith(HEAVY)])
+
+    def test_each_inference_runs_compiled(self):
+        """compile() compares each program with its model."""
+        cases = [n for n in names(PROGRAM) if '_infer_' in n and not n.startswith(HEAVY)]
+        self.assertGreater(len(cases), 15)
+        done = run('--case', ','.join(cases), '--once', '--compiled', '--threads', '1')
+        self.assertEqual((done.returncode, done.stdout.split()), (0, cases), done.stdout + done.stderr)
 
     def test_a_line_of_figures(self):
         done = run('--case', 'tinymlp_train_b32', '--json', '--no-guard', '--threads', '1', '--samples', '3',
