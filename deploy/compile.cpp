@@ -59,13 +59,19 @@ double distance(const Tensor& y, const Tensor& x) {
   return apart == 0 ? 0 : apart / std::max(largest, 1e-30);
 }
 
+void all_defined(const char* name, const std::vector<Tensor>& inputs) {
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    if (!inputs[i].defined()) throw ConfigError(text(name, ": input ", i, " is an undefined tensor"));
+}
+
 }  // namespace
 
 struct Program::State {
   Function model;
   CompileOptions options;
   Names names;
-  std::string eager;  ///< why the model is not captured
+  std::size_t inputs = 0;  ///< how many the model takes
+  std::string eager;       ///< why the model is not captured
   MemoryPool memory;
   std::mutex making;  ///< of what follows: one plan is made at a time
   Arranged arranged;
@@ -125,7 +131,9 @@ struct Program::State {
 };
 
 Program compile(Function model, const std::vector<Tensor>& examples, const CompileOptions& options, Names names) {
+  all_defined("compile", examples);
   auto state = std::make_shared<Program::State>();
+  state->inputs = examples.size();
   state->model = std::move(model);
   state->options = options;
   state->names = std::move(names);
@@ -140,6 +148,9 @@ Program compile(Function model, const std::vector<Tensor>& examples, const Compi
 }
 
 std::vector<Tensor> Program::run(const std::vector<Tensor>& inputs) const {
+  if (inputs.size() != state_->inputs)
+    throw ConfigError(text("run: ", inputs.size(), " inputs, the program takes ", state_->inputs));
+  all_defined("run", inputs);
   if (!state_->eager.empty()) {
     const NoGrad off;
     return state_->model(inputs);

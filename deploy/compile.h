@@ -39,7 +39,8 @@ class Program {
  public:
   /// The first output for one input. Throws ShapeError or ConfigError as the model does.
   Tensor operator()(const Tensor& x) const;
-  /// All outputs. An input of another shape or type than those before is captured anew (and then remembered).
+  /// All outputs. Throws ConfigError for another number of inputs, or an undefined one. An input of another shape or
+  /// type than those before is captured anew (and then remembered).
   std::vector<Tensor> run(const std::vector<Tensor>& inputs) const;
 
   /// What it does for the example's shape: a table of the steps in order with their results' shapes, the calls that

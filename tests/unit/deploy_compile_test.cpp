@@ -264,6 +264,9 @@ TEST_CASE("errors of the model are the program's, and it goes on working") {
           program(single({2, 19}, 1));
         }) == "ShapeError: linear: x [2, 19] has 19 features, the weight [33, 20] takes 20");
   CHECK(same(program, net, x));
+  CHECK(error_of([&] { program.run({}); }) == "ConfigError: run: 0 inputs, the program takes 1");
+  CHECK(error_of([&] { program(Tensor()); }) == "ConfigError: run: input 0 is an undefined tensor");
+  CHECK(error_of([&] { compile(net, Tensor()); }) == "ConfigError: compile: input 0 is an undefined tensor");
 }
 
 TEST_CASE("several threads use one program, each with its own memory") {
