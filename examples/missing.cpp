@@ -8,7 +8,7 @@
 //   completion  what a variational autoencoder thinks it may look like, and how sure that is: a completed
 //               modality counts as much less as it is unsure
 // All these learn with some evidence taken away at random. What happens most often in practice is that nothing was
-// missing while a network learned, and then something is: zeros and masks once more, untaught.
+// missing while a network learned, and then something is: zeros and masks once more, unprepared.
 //   missing [--full] [--only NAME] [--seeds SPLITS] [--seed FIRST] [--threads N]
 // The default takes three splits; --full twenty, ham10000 as well (five), and a second fusion. What a split of --full
 // gave is kept in runs/missing-full-*.txt, from where a run that was stopped goes on: delete them after a change.

@@ -3,9 +3,9 @@
 
 // The models of examples/missing.cpp: a completion of missing modalities, and one fusion trained in six ways.
 
-inline const std::vector<std::string> ways = {"masks",      "zeros",           "means",
-                                              "completion", "zeros, untaught", "masks, untaught"};
-constexpr std::size_t masks = 0, untaught_zeros = 4, untaught_masks = 5;
+inline const std::vector<std::string> ways = {
+    "masks", "zeros", "means", "completion", "zeros, unprepared", "masks, unprepared"};
+constexpr std::size_t masks = 0, unprepared_zeros = 4, unprepared_masks = 5;
 /// What becomes of gaps before a network sees them.
 using Fill = std::function<data::Modalities(const data::Modalities&)>;
 
@@ -15,12 +15,12 @@ inline int epochs_for(std::int64_t rows, int batch, int steps) {
 }
 inline int batch_for(std::int64_t rows) { return rows > 2000 ? 128 : 32; }
 
-inline fusion::Completion completing(const Patients& p, const data::Modalities& x, const Tensor& y, std::uint64_t seed) {
+inline fusion::Completion completing(const Patients& p, const data::Modalities& x, const Tensor& y,
+                                     std::uint64_t seed) {
   manual_seed(seed);
   fusion::Completion net(x, {.latent = 16, .hidden = {64}, .dropout = 0.2});
   optim::AdamW optimizer(parameters(net), {.lr = 2e-3, .weight_decay = 0.01});
-  const int batch = batch_for(x.batch()),
-            epochs = 2 * (p.epochs > 0 ? p.epochs : epochs_for(x.batch(), batch, 400));
+  const int batch = batch_for(x.batch()), epochs = 2 * (p.epochs > 0 ? p.epochs : epochs_for(x.batch(), batch, 400));
   data::Loader loader(x, y, {.batch_size = batch, .seed = seed});
   Generator drops{seed, 1 << 20};
   std::int64_t step = 0;
@@ -71,25 +71,26 @@ struct Scores {
 inline Scores judged(const Patients& p, std::size_t number, const std::string& fusion, std::uint64_t seed) {
   const Evidence known = p.evidence(number);
   const data::Split& split = p.splits[number];
-  const std::vector<Tensor>& zero = known.zero;
   const data::Modalities train = known.all.rows(split.train), test = known.all.rows(split.test);
   const Tensor target = from(known.labels), y = data::take_rows(target, split.train);
   const fusion::Completion net = completing(p, train, y, seed);
   Generator draws{seed, 1 << 21};
+  const Fill nothing = [](const data::Modalities& x) { return x; };
+  const Fill zeros = [&](const data::Modalities& x) { return fusion::filled_with(x, known.zero); };
   const Fill fills[] = {
-      [](const data::Modalities& x) { return x; },
-      [&](const data::Modalities& x) { return fusion::filled_with(x, zero); },
+      nothing,
+      zeros,
       [&, mean = fusion::measure(train).mean](const data::Modalities& x) { return fusion::filled_with(x, mean); },
       [&](const data::Modalities& x) { return net.complete(x, 16, {}, draws).admitted(); },
-      [&](const data::Modalities& x) { return fusion::filled_with(x, zero); },
-      [](const data::Modalities& x) { return x; }};
+      zeros,
+      nothing};
   Scores scores;
   fusion::Classifier judge = trained(p, train, y, fusion, fills[masks], 0.3, seed);
   // Who lacks nothing while learning learns the same, whatever would be put into gaps.
   const bool complete = mean(to(train.present, DType::float32)).item() == 1;
   for (std::size_t way = 0; way < ways.size(); ++way) {
-    if (way != masks && !(way == untaught_masks && complete))
-      judge = trained(p, train, y, fusion, fills[way], way < untaught_zeros ? 0.3 : 0, seed);
+    if (way != masks && !(way == unprepared_masks && complete))
+      judge = trained(p, train, y, fusion, fills[way], way < unprepared_zeros ? 0.3 : 0, seed);
     for (const double rate : p.rates) {
       Generator gaps{seed, 1 << 22};  // the same gaps for all ways
       const NoGrad off;

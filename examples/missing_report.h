@@ -66,8 +66,8 @@ inline void report(const Patients& p, const std::string& fusion, const std::vect
   }
   std::printf("%s", table.str(show::Style::of(stdout)).c_str());
   for (const int auc : {0, 1}) {
-    const auto c = minus(areas[auc][untaught_masks], areas[auc][untaught_zeros]);
-    std::printf("both untaught, masks minus zeros, %s: %s (%s), p = %s\n", auc == 1 ? "ROC AUC" : "accuracy",
+    const auto c = minus(areas[auc][unprepared_masks], areas[auc][unprepared_zeros]);
+    std::printf("both unprepared, masks minus zeros, %s: %s (%s), p = %s\n", auc == 1 ? "ROC AUC" : "accuracy",
                 c[0].c_str(), c[1].c_str(), c[2].c_str());
   }
   std::puts("");
