@@ -78,13 +78,11 @@ inline Patients miniacc(const std::string& at, int splits, std::uint64_t seed) {
 }
 
 /// A simulated clinic (data/clinic.h), anew for each split. A picture of zeros is black, an ECG flat, a note empty, and
-/// no value of the laboratory measured. Epochs were chosen with --seed 1001, whose patients are in no
-/// figure.
+/// no value of the laboratory measured. Epochs were chosen with --seed 1001 (8 rather than 14), whose patients are in
+/// no figure.
 inline Patients clinic(std::int64_t seen, std::int64_t unseen, int draws, std::uint64_t seed) {
-  Patients p{.name = "clinic",
-             .kinds = {"image", "ecg", "note", "laboratory"},
-             .rates = {0, 0.2, 0.4, 0.6, 0.8},
-             .epochs = 10};
+  Patients p{
+      .name = "clinic", .kinds = {"image", "ecg", "note", "laboratory"}, .rates = {0, 0.2, 0.4, 0.6, 0.8}, .epochs = 8};
   for (const std::string& kind : p.kinds) p.encoders.push_back(clinic_encoder(kind));
   data::Split split;
   for (std::int64_t i = 0; i < seen + unseen; ++i) (i < seen ? split.train : split.test).push_back(i);

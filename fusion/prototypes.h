@@ -34,15 +34,16 @@ struct Prototypes {
 };
 
 /// The loss of prototypical networks for encoders that learn in episodes (Snell, Swersky and Zemel 2017): prototypes
-/// are the means of the rows episode.train of `embeddings`, and the loss is the mean over the rows episode.test of -log
-/// softmax_c(-|z - centers_c|^2 / temperature) at their own class. It asks of the embeddings what is asked of them
-/// later, of classes that are new: that a few samples stand for all.
+/// are the means of the rows episode.train of `embeddings`, and the loss is the mean over the rows episode.test of
+/// -log softmax_c(-|z - centers_c|^2 / temperature) at their own class, z being of length 1 where `normalize`. It
+/// asks of the embeddings what is asked of them later, of classes that are new: that a few samples stand for all.
 /// Shapes: embeddings (N, D), labels N of any numbers -> (). Gradient: to all these rows. Throws ShapeError when
 /// numbers differ, ConfigError for an index out of range, an episode without either part, a class of episode.test that
 /// episode.train lacks, and options as above.
 ///
-///   const Rows rows = few_shot_split(labels, k + q, g).train;        // an episode: k + q samples of each class
-///   prototypical_loss(encode(rows), own, few_shot_split(own, k, g)).backward();  // own: the labels of these
+///   const auto rows = few_shot_split(labels, k + q, g).train;  // an episode: k + q samples of each class
+///   const Tensor z = net.fusion(encode(net.encoders, common.rows(rows))).features;
+///   prototypical_loss(z, own, few_shot_split(own, k, g)).backward();  // own: the labels of these rows
 Tensor prototypical_loss(const Tensor& embeddings, std::span<const std::int64_t> labels, const data::Split& episode,
                          const PrototypesOptions& options = {});
 
@@ -54,8 +55,9 @@ struct WithinClassScalingOptions {
 /// directions, as measured on classes of which there are many samples. Distances of the result are Mahalanobis
 /// distances, so that prototypes of it are Fisher's linear discriminants for classes of a few samples:
 ///
-///   S = sum_i (z_i - mean_{y_i})(z_i - mean_{y_i})^T / (N - C),   S_s = (1 - s) S + s tr(S) / D I   (Ledoit and Wolf
-///   2004) z -> (z - mean) matrix,   matrix matrix^T = S_s^-1
+///   S = sum_i (z_i - mean_{y_i}) (z_i - mean_{y_i})^T / (N - C)
+///   S_s = (1 - s) S + s tr(S) / D I, shrinkage as in Ledoit and Wolf (2004)
+///   z -> (z - mean) matrix, where matrix matrix^T = S_s^-1
 struct WithinClassScaling {
   Buffer mean;    ///< (D,), of all samples
   Buffer matrix;  ///< (D, D), upper triangular
