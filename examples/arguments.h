@@ -7,20 +7,23 @@
 
 #include <weft/tensor/parallel.h>
 
-/// What every example takes: --full, --seeds N, --seed FIRST, --threads N, and --validate where it is offered. Ends the
-/// program with a line of usage for anything else.
+/// What every example takes: --full, --seeds N, --seed FIRST, --threads N, and where they are offered --validate and
+/// --only NAME. Ends the program with a line of usage for anything else.
 struct Arguments {
   bool validate = false;   ///< figures of a cross-validation within the training data instead
   bool full = false;       ///< the figures of the documentation instead of a taste of a minute
   int seeds = 0;           ///< how many runs; 0: what the example thinks right
   std::uint64_t seed = 1;  ///< of the first run
-  Arguments(int argc, char** argv, bool may_validate = false) {
+  std::string only{};      ///< which part of it; empty: all
+  Arguments(int argc, char** argv, bool may_validate = false, bool may_choose = false) {
     for (int i = 1; i < argc; ++i) {
       const std::string_view word = argv[i];
       if (word == "--full")
         full = true;
       else if (may_validate && word == "--validate")
         validate = true;
+      else if (may_choose && word == "--only" && i + 1 < argc)
+        only = argv[++i];
       else if (word == "--seeds")
         seeds = static_cast<int>(number(argc, argv, ++i));
       else if (word == "--seed")

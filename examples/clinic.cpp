@@ -43,13 +43,13 @@ int main(int argc, char** argv) {
   Names more = all;  // and what the patient graph says
   more.emplace_back("alike");
   choices.push_back({"  with those found alike", "gate", more, true});
-  Kept kept(arguments.full ? "runs/clinic-full.txt" : "");
+  Kept<Measured> kept(arguments.full ? "runs/clinic-full.txt" : "");
   Measured total;  // of all seeds: weights by reliability
   std::vector<double> oracle, with_graph;
   show::Progress progress(stderr, false);
   for (int k = 0; k < seeds; ++k) {
     const std::uint64_t seed = 101 + arguments.seed + static_cast<std::uint64_t>(k);
-    if (!kept.seeds.contains(seed)) {
+    if (!kept.runs.contains(seed)) {
       Measured one;
       const Patients patients(arguments.full ? 16000 : 10000, 4000, seed);
       const Tensor target = patients.target(patients.test);
@@ -72,7 +72,7 @@ int main(int argc, char** argv) {
       }
       kept.add(seed, one);
     }
-    const Measured& one = kept.seeds[seed];
+    const Measured& one = kept.runs[seed];
     oracle.push_back(one.oracle), with_graph.push_back(one.with_graph);
     for (std::size_t c = 0; c < choices.size(); ++c) choices[c].accuracy.push_back(one.accuracy[c]);
     for (std::size_t c = 0; c < choices.size(); ++c)

@@ -2,12 +2,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
-#include <map>
-#include <string>
 #include <utility>
 #include <vector>
+
+#include "kept.h"
 
 /// What examples/clinic.cpp measured with one seed: plain numbers, so that a run that was stopped can go on.
 struct Measured {
@@ -39,29 +37,5 @@ struct Measured {
       out.second.push_back((static_cast<double>(b) + 0.5) / bins);
     }
     return out;
-  }
-};
-
-/// A text file with a line per seed.
-struct Kept {
-  std::string path;  // empty: nothing is kept
-  std::map<std::uint64_t, Measured> seeds{};
-
-  explicit Kept(std::string file) : path(std::move(file)) {
-    std::ifstream in(path);
-    for (std::uint64_t seed = 0; in >> seed;) {
-      Measured one;
-      one.each([&](double& v) { in >> v; });
-      if (in) seeds[seed] = one;  // not a line that was cut off
-    }
-  }
-  void add(std::uint64_t seed, Measured one) {
-    seeds[seed] = one;
-    if (path.empty()) return;
-    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-    std::ofstream out(path, std::ios::app);
-    out << seed;
-    one.each([&](double v) { out << ' ' << v; });
-    out << '\n';
   }
 };

@@ -6,6 +6,8 @@
 
 #include <weft/weft.h>
 
+#include "clinic_encoders.h"
+
 /// How the examples on the simulated clinic train, and how they judge weights against the truth.
 
 using namespace weft;
@@ -44,16 +46,6 @@ struct Patients {
   }
   Tensor target(const Rows& rows) const { return data::take_rows(from(clinic.diagnosis), rows); }
 };
-
-inline fusion::EncoderChoice clinic_encoder(const std::string& modality) {
-  if (modality == "image")
-    return {"cnn", {.in_features = 256, .hidden = {8, 16, 32}, .dropout = 0.3, .norm = "batch", .shape = {1, 16, 16}}};
-  if (modality == "ecg")
-    return {"cnn1d", {.in_features = 128, .hidden = {8, 16, 32}, .dropout = 0.3, .norm = "batch", .shape = {1, 128}}};
-  if (modality == "note") return {"linear", {.in_features = std::ssize(data::Clinic::words()), .hidden = {16}}};
-  const std::int64_t values = 12, words = std::ssize(data::Clinic::words());
-  return {"mlp", {.in_features = modality == "alike" ? words + values : values, .hidden = {32, 16}}};
-}
 
 /// A nodule has no up and no left: each batch of pictures is shown flipped or turned in one of eight ways.
 inline data::Modalities turned(data::Modalities x, Generator& g) {

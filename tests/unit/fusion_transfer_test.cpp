@@ -157,6 +157,83 @@ TEST_CASE("prototypes: centres are means, logits are squared distances") {
   CHECK(message([&] { directed(zeros({1, 3})); }) == "prototypes: embeddings [1, 3], centres [2, 2]");
 }
 
+TEST_CASE("prototypical_loss: cross-entropy over distances to the means of an episode") {
+  // Centres 0 and 4 on a line; the query at 1 of class 7 has distances 1 and 9, the one at 4 of class 9 has 16 and 0.
+  const Tensor z = unsqueeze(tensor({-1, 1, 4, 1, 4}, f64), 1);
+  const std::vector<std::int64_t> y = {7, 7, 9, 7, 9};
+  const data::Split episode{{0, 1, 2}, {3, 4}};
+  const double at_one = std::log(1 + std::exp((1 - 9) / 2.0)), at_four = std::log(1 + std::exp(-16 / 2.0));
+  const fusion::PrototypesOptions options{.normalize = false, .temperature = 2};
+  CHECK(fusion::prototypical_loss(z, y, episode, options).item() == doctest::Approx((at_one + at_four) / 2));
+  // The same from the head that these samples make, on directions as well.
+  const Tensor x = randn({9, 4}, 0, 1, f64);
+  const std::vector<std::int64_t> labels = {0, 1, 2, 0, 1, 2, 0, 1, 2};
+  const data::Split halves{{0, 1, 2, 3, 5}, {4, 6, 7, 8}};
+  const fusion::Prototypes head(data::take_rows(x, halves.train), std::vector<std::int64_t>{0, 1, 2, 0, 2}, 3,
+                                {.temperature = 0.1});
+  const Tensor by_head =
+      cross_entropy(head(data::take_rows(x, halves.test)), from(std::vector<std::int64_t>{1, 0, 1, 2}));
+  CHECK(fusion::prototypical_loss(x, labels, halves, {.temperature = 0.1}).item() == doctest::Approx(by_head.item()));
+  const auto report = testing::gradcheck(  // to those that make the centres, too
+      [&](const std::vector<Tensor>& in) { return fusion::prototypical_loss(in[0], labels, halves); }, {x});
+  CHECK_MESSAGE(report, report.message);
+  const auto asking = [&](const data::Split& split, fusion::PrototypesOptions o = {}) {
+    return message([&] { fusion::prototypical_loss(z, y, split, o); });
+  };
+  CHECK(message([&] { fusion::prototypical_loss(z, {}, episode); }) ==
+        "prototypical_loss: embeddings [5, 1] for 0 labels");
+  CHECK(asking({{0}, {}}) ==
+        "prototypical_loss: an episode of 1 samples to learn from and 0 to test on\n  help: draw one with "
+        "few_shot_split()");
+  CHECK(asking({{0, 5}, {1}}) == "prototypical_loss: the episode names row 5 of 5");
+  CHECK(asking({{0}, {1, 2}}) == "prototypical_loss: class 9 has a sample to test on and none to learn from");
+  CHECK(asking(episode, {.temperature = -1}) == "prototypes: temperature is -1\n  help: choose a number above 0");
+}
+
+TEST_CASE("within-class scaling: the spread within classes becomes the same in all directions") {
+  manual_seed(5);
+  // Classes far apart along the first axis and much spread along a slanted one.
+  std::vector<std::int64_t> y;
+  for (int i = 0; i < 400; ++i) y.push_back(i % 2 == 0 ? -3 : 8);
+  const Tensor apart = to(unsqueeze(from(y), 1), f64) * tensor({1, 0}, f64);
+  const Tensor z = apart + matmul(randn({400, 2}, 0, 1, f64), tensor({{0.1, 0}, {2, 3}}, f64));
+  const fusion::WithinClassScaling scaling(z, y, {.shrinkage = 1e-9});
+  const Tensor scaled = scaling(z);
+  CHECK(scaled.shape() == Shape{400, 2});
+  CHECK(allclose(mean(scaled, {0}), zeros({2}, f64)));
+  std::vector<std::int64_t> one, other;
+  for (std::int64_t i = 0; i < 400; ++i) (i % 2 == 0 ? one : other).push_back(i);
+  Tensor within = zeros({2, 2}, f64);
+  for (const auto& rows : {one, other}) {
+    const Tensor part = data::take_rows(scaled, rows), centred = part - mean(part, {0}, true);
+    within = within + matmul(t(centred), centred) / 398.0;
+  }
+  CHECK(allclose(within, eye(2, -1, f64), {.atol = 1e-6, .rtol = 1e-5}));
+  // Shrunken all the way it is one factor for all directions.
+  const fusion::WithinClassScaling even(z, y, {.shrinkage = 1});
+  const std::vector<double> m = numbers(even.matrix);
+  CHECK(m[0] == doctest::Approx(m[3]));
+  CHECK(m[1] == 0);
+  CHECK(m[2] == 0);
+  const auto report =
+      testing::gradcheck([&](const std::vector<Tensor>& in) { return scaling(in[0]); }, {randn({3, 2}, 0, 1, f64)});
+  CHECK_MESSAGE(report, report.message);
+  CHECK(fusion::WithinClassScaling(to(z, DType::float32), y)(to(z, DType::float32)).dtype() == DType::float32);
+  const auto making = [&](const Tensor& x, const std::vector<std::int64_t>& labels,
+                          fusion::WithinClassScalingOptions o = {}) {
+    return message([&] { fusion::WithinClassScaling(x, labels, o); });
+  };
+  CHECK(making(z, {1}) == "within-class scaling: embeddings [400, 2] for 1 labels");
+  CHECK(making(z, y, {.shrinkage = 0}) ==
+        "within-class scaling: shrinkage is 0\n  help: choose a number above 0, up to 1");
+  CHECK(making(tensor({{1, 2}, {3, 4}}, f64), {0, 1}) ==
+        "within-class scaling: nothing varies within the 2 classes of 2 samples\n  help: give several samples of a "
+        "class");
+  CHECK(message([&] {
+          scaling(zeros({1, 3}, f64));
+        }) == "within-class scaling: embeddings [1, 3], learned from 2 features");
+}
+
 TEST_CASE("prototypes: an episode draws k of each class, as often each") {
   std::vector<std::int64_t> labels;
   for (int i = 0; i < 30; ++i) labels.push_back(i % 3);
