@@ -51,6 +51,19 @@ TEST_CASE("fusion losses: a row that weighs nothing is nowhere in them, and only
   CHECK(seen == 8);
 }
 
+TEST_CASE("fusion losses: a row with nothing is in no mean") {
+  const std::vector<std::int64_t> others = {0, 1, 2, 4};  // row 3 has nothing
+  for (const Method& method : methods()) {
+    const Fusion f = made(method.name);
+    // The prior of "product" is that of everybody.
+    if (method.name == "product" || !has_own_loss(f)) continue;
+    CAPTURE(method.name);
+    const data::Modalities x = abc(gaps), some = x.rows(others);
+    const double all = f.auxiliary_loss(f(x), targets()).item();
+    CHECK(f.auxiliary_loss(f(some), index_select(targets(), 0, from(others))).item() == Approx(all));
+  }
+}
+
 TEST_CASE("fusion losses: each modality's own part times its weight") {
   const auto weights = [](std::vector<double> w) { return fusion::LossOptions{.modality_weights = from(w)}; };
   for (const Method& method : methods()) {
@@ -148,6 +161,36 @@ TEST_CASE("fusion: a temperature divides the scores of every method that has one
       CHECK(one[i] == Approx(3 * three[i]));
     }
   }
+}
+
+TEST_CASE("cross: of half the quality, a quarter of the attention and of the say with a power of 2") {
+  fusion::Options options = abc_options();
+  const Fusion plain = made("cross", options);
+  options.quality_weight = 2;
+  const Fusion seeing = made("cross", options);
+  data::Modalities x = abc({{1, 1, 1}, {0, 1, 0}, {0, 0, 0}});
+  const Fused before = plain(x);
+  CHECK(same(seeing(x).features, before.features));  // nobody knows a quality
+  const double nan = std::nan("");
+  x.quality = tensor({{0.5, 1, 1}, {nan, 0, nan}, {nan, 7, nan}}, DType::float64);
+  const Fused after = seeing(x);
+  const std::vector<double> a = numbers(before.attention), b = numbers(after.attention);
+  CHECK(b[3] / b[5] == Approx(a[3] / a[5] / 4));  // how the second looks at the first and the third
+  CHECK(b[6] / b[7] == Approx(a[6] / a[7] / 4));
+  CHECK(b[1] / b[2] == Approx(a[1] / a[2]));
+  const double own[3] = {1. / 9, 4. / 9, 4. / 9};
+  double all = 0, parts[3];
+  for (std::size_t m = 0; m < 3; ++m) all += parts[m] = own[m] + own[0] * b[m] + own[1] * b[3 + m] + own[2] * b[6 + m];
+  for (std::size_t m = 0; m < 3; ++m) CHECK(numbers(after.weights)[m] == Approx(parts[m] / all));
+  CHECK(numbers(after.weights)[0] < numbers(before.weights)[0] / 2);
+  // Alone it is all there is, however bad.
+  CHECK(same(select(after.features, 0, 1), select(before.features, 0, 1)));
+  CHECK(finite(after.features));
+  x.quality = full({3, 3}, 2, DType::float64);
+  CHECK(message([&] { seeing(x); }) ==
+        "cross: a quality of the data is not in [0, 1]\n  help: bring it to a scale from 0 to 1");
+  options.quality_weight = -1;
+  CHECK(message([&] { made("cross", options); }) == "cross: quality_weight is -1\n  help: choose 0 or more");
 }
 
 TEST_CASE("cross: a modality weighs as often as it takes part, as itself and by the attention that it gets") {
