@@ -56,7 +56,7 @@ struct Options {
   double temperature = 1;              ///< of the softmax over modalities: larger is more even
   double auxiliary_weight = 1;         ///< factor of auxiliary_loss()
   double confidence_weight = 0.3;      ///< "gate": how much a wrong confidence counts in it
-  double quality_weight = 0;           ///< "gate": power of Modalities::quality in its weights; 0: it is not looked at
+  double quality_weight = 0;           ///< "gate", "cross": power of Modalities::quality; 0: not looked at
   bool context = false;                ///< "gate": judge each modality in the light of all others
   std::vector<double> weights{};       ///< "static": one per modality, above 0; empty: equal ones
   std::string modality{};              ///< "single": which one; empty: the first
