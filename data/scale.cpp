@@ -49,6 +49,7 @@ struct Moments {
   double mean = 0;
   double deviation = 1;
   bool gaps = false;  ///< some value is missing
+  bool some = true;   ///< and some is not
 };
 
 /// Of get(row) over the rows, NaN left out: two passes, which loses no digits.
@@ -66,7 +67,8 @@ Moments moments(const char* op, Rows rows, const std::string& what, Get get) {
     sum += v;
     ++n;
   }
-  if (n == 0) return m;
+  m.some = n > 0;
+  if (!m.some) return m;
   m.mean = sum / n;
   double squares = 0;
   for (const std::int64_t row : rows) {
@@ -161,6 +163,7 @@ TableEncoder::Part fitted(const char* op, const Column& column, Rows rows, bool 
   part.categorical = column.categorical;
   if (column.categorical) {
     part.levels = seen_levels(column, rows);
+    part.seen = !part.levels.empty();
     return part;
   }
   const Moments m = moments(op, rows, "column \"" + column.name + "\"",
@@ -168,6 +171,7 @@ TableEncoder::Part fitted(const char* op, const Column& column, Rows rows, bool 
   part.mean = m.mean;
   part.deviation = m.deviation;
   part.indicator = indicators && m.gaps;
+  part.seen = m.some;
   return part;
 }
 
@@ -193,6 +197,7 @@ std::string parts_to_json(const std::vector<TableEncoder::Part>& parts, bool sta
       item["levels"] = part.levels;
     else
       item.update({{"mean", part.mean}, {"deviation", part.deviation}, {"indicator", part.indicator}});
+    if (!part.seen) item["seen"] = false;
     list.push_back(std::move(item));
   }
   // Text from a file may hold bytes that are not UTF-8, which JSON cannot: they are replaced, never an abort.
@@ -214,6 +219,7 @@ Encoder parts_from_json(const char* op, std::string_view encoded) {
       TableEncoder::Part part;
       part.column = item.at("column").get<std::string>();
       part.categorical = item.contains("levels");
+      part.seen = item.value("seen", true);
       if (part.categorical) {
         part.levels = item.at("levels").get<std::vector<std::string>>();
       } else {
@@ -323,7 +329,7 @@ Encoded TableEncoder::apply(const Table& table, DType dtype) const {
     const Column column = column_for("table encoder", table, part, unseen, place);
     for (std::size_t row = 0; row < rows; ++row) {
       double* to = values.data() + row * width + at;
-      const bool missing = column.missing(static_cast<std::int64_t>(row));
+      const bool missing = !part.seen || column.missing(static_cast<std::int64_t>(row));
       if (!missing) have[row] = 1;
       if (part.categorical) {
         const std::int64_t k = missing ? -1 : place[static_cast<std::size_t>(column.codes[row])];
@@ -383,12 +389,12 @@ Encoded TableCoder::apply(const Table& table, DType dtype) const {
     const Column column = column_for("table coder", table, part, unseen, place);
     for (std::size_t row = 0; row < rows; ++row) {
       double& to = values[row * parts.size() + j];
-      const bool missing = column.missing(static_cast<std::int64_t>(row));
+      const bool missing = !part.seen || column.missing(static_cast<std::int64_t>(row));
       if (!missing) have[row] = 1;
       if (part.categorical)  // the place -1 of what training has not seen becomes 1, "unknown"
         to = missing ? 0 : static_cast<double>(place[static_cast<std::size_t>(column.codes[row])] + 2);
       else
-        to = standardize ? (column.numbers[row] - part.mean) / part.deviation : column.numbers[row];
+        to = missing ? nan : standardize ? (column.numbers[row] - part.mean) / part.deviation : column.numbers[row];
     }
   }
   return encoded(std::move(values), have, parts.size(), dtype);

@@ -75,6 +75,7 @@ struct TableEncoder {
     double deviation = 1;
     bool indicator = false;
     std::vector<std::string> levels;
+    bool seen = true;  ///< some training row has a value; if not, nothing is known and all its values count as missing
   };
   std::vector<Part> parts;
   bool standardize = true;  ///< otherwise numbers stay as they are, and `mean` only fills gaps

@@ -4,7 +4,7 @@
 /// What every weighted fusion has to beat.
 namespace weft::fusion {
 
-/// "mean": features = mean over the present m of P_m x_m.
+/// "mean": features = mean over the present m of P_m x_m, the sum rule of Kittler et al. (1998) before the decision.
 struct Mean {
   Expected expected;
   std::vector<Linear> projections;  ///< M of (width_m -> D)
@@ -16,7 +16,8 @@ struct Mean {
 };
 
 /// "single": features = P x_m of one modality; the others are not looked at. A row without it counts as empty,
-/// whatever else it has, and its features are 0.
+/// whatever else it has, and its features are 0. The yardstick of every study of several modalities (Baltrušaitis,
+/// Ahuja and Morency 2019).
 struct Single {
   Expected expected;
   std::int64_t index;  ///< which modality

@@ -1,6 +1,7 @@
 #include <weft/fusion/completion.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include <weft/autograd/grad.h>
 #include <weft/autograd/ops.h>
@@ -156,11 +157,19 @@ Tensor Completion::decode(std::size_t m, const Tensor& z, const Tensor& c) const
 Tensor Completion::log_likelihood(const data::Modalities& raw, const Tensor& z,
                                   const CompletionContext& context) const {
   expected.check("completion", raw);
+  const std::vector<double>& weights = context.modality_weights;
+  if (!weights.empty() && weights.size() != decoders.size())
+    throw ConfigError(text("completion: ", weights.size(), " weights for ", decoders.size(), " modalities"));
   Tensor total = zeros({raw.batch()}, z.dtype());
   for (std::size_t m = 0; m < decoders.size(); ++m) {
+    const double weight = weights.empty() ? 1 : weights[m];
+    if (!(weight >= 0 && std::isfinite(weight)))
+      throw ConfigError(
+          text("completion: the weight of \"", raw.names[m], "\" is ", weight, "\n  help: choose 0 or more"));
     const Tensor counts = measured(raw, m, context), noise = held(log_noise[m]);
     const Tensor off = square(rows_or(to(raw.features[m], z.dtype()), counts) - decode(m, z, context.conditions));
-    total = total + sum(rows_or((off * exp(-noise) + noise + log_two_pi) * -0.5, counts), {1});
+    const Tensor each = sum(rows_or((off * exp(-noise) + noise + log_two_pi) * -0.5, counts), {1});
+    total = total + (weight == 1 ? each : each * weight);
   }
   return total;
 }

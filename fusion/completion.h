@@ -44,6 +44,9 @@ struct CompletionContext {
   /// Others count as 0, the training mean if standardised, for the encoder and not at all for the likelihood (Nazabal
   /// et al. 2020).
   std::vector<Tensor> observed{};
+  /// M factors, 0 or more, for the modalities' log-likelihoods, so that one of many numbers does not drown the others
+  /// (Wu and Goodman 2018); empty: 1. With them the bound is one on the weighted sum.
+  std::vector<double> modality_weights{};
 };
 
 struct Completed {
@@ -96,7 +99,8 @@ struct Completion {
   DiagonalNormal posterior(const std::vector<DiagonalNormal>& experts, const Tensor& looked_at) const;
   /// What modality m may look like: (B, D) -> (B, width_m).
   Tensor decode(std::size_t m, const Tensor& z, const Tensor& c = {}) const;
-  /// log p(x | z) of all modalities that are present, summed: (B,).
+  /// log p(x | z) of all modalities that are present, each times its modality weight, summed: (B,). Throws ConfigError
+  /// when there are weights but not one for each, or a negative one.
   Tensor log_likelihood(const data::Modalities& raw, const Tensor& z, const CompletionContext& context = {}) const;
 
   /// Both sides of the lower bound on log p(of all that is present), for one draw per row; a row with nothing counts 0.

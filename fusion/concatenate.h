@@ -4,8 +4,8 @@
 namespace weft::fusion {
 
 /// "concat", early fusion: features = W cat(x_1, ..., x_M) + b, with a learned vector in the place of a missing x_m.
-/// There are no weights per modality. The vectors for "absent" mean something only after training in which
-/// modalities were absent: where the data are complete, train with drop_modalities().
+/// There are no weights per modality. Snoek, Worring and Smeulders (2005). The vectors for "absent" mean something only
+/// after training in which modalities were absent: where the data are complete, train with drop_modalities().
 struct Concatenate {
   Expected expected;
   std::vector<Tensor> absent;  ///< M of (width_m,)

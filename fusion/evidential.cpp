@@ -85,16 +85,18 @@ Fused Evidential::operator()(const data::Modalities& encoded) const {
 Tensor Evidential::auxiliary_loss(const Fused& fused, const Tensor& target, const LossOptions& options) const {
   const double lambda = annealing > 0 ? std::min(1.0, options.progress / annealing) : 1.0;
   Tensor loss;
-  const auto add = [&](const Tensor& alpha, const Tensor& counts) {
-    const Tensor one = mean_loss(dirichlet_losses(alpha, target, options, lambda), target, options, counts);
-    if (one.defined()) loss = loss.defined() ? loss + one : one;
+  const auto add = [&](const Tensor& alpha, const Tensor& counts, const Tensor& weight) {
+    Tensor one = mean_loss(dirichlet_losses(alpha, target, options, lambda), target, options, counts);
+    if (!one.defined()) return;
+    if (weight.defined()) one = one * to(weight, one.dtype());
+    loss = loss.defined() ? loss + one : one;
   };
   std::vector<Tensor> evidence;
   for (std::size_t m = 0; m < fused.logits.size(); ++m) {
     evidence.push_back(expm1(fused.logits[m]));
-    add(evidence[m] + 1.0, squeeze(who_has(fused.present, m), 1));
+    add(evidence[m] + 1.0, squeeze(who_has(fused.present, m), 1), modality_weight(options, m, fused.logits.size()));
   }
-  add(combined(evidence).alpha(), logical_not(fused.empty));
+  add(combined(evidence).alpha(), logical_not(fused.empty), Tensor());
   return loss.defined() ? loss * auxiliary_weight : loss;
 }
 

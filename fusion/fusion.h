@@ -35,10 +35,12 @@ struct Fused {
   Tensor attention{};
 };
 
-/// How the losses of the rows become one number. Both weights enter the mean's denominator too.
+/// How the losses of the rows become one number. The weights of classes and rows enter the mean's denominator too.
+/// All weights are 0 or more.
 struct LossOptions {
   Tensor class_weights{};      ///< (C,) a weight per class; undefined: 1
   Tensor row_weights{};        ///< (B,) a weight per sample; undefined: 1
+  Tensor modality_weights{};   ///< (M,) a factor for the losses that each modality has of its own; undefined: 1
   double label_smoothing = 0;  ///< in [0, 1]: this share of the target is spread over all classes
   double progress = 1;         ///< in [0, 1]: how much of the training is done, for losses that set in little by little
 };
@@ -54,7 +56,7 @@ struct Options {
   double temperature = 1;              ///< of the softmax over modalities: larger is more even
   double auxiliary_weight = 1;         ///< factor of auxiliary_loss()
   double confidence_weight = 0.3;      ///< "gate": how much a wrong confidence counts in it
-  double quality_weight = 0;           ///< "gate": power of Modalities::quality in its weights; 0: it is not looked at
+  double quality_weight = 0;           ///< "gate", "cross": power of Modalities::quality; 0: not looked at
   bool context = false;                ///< "gate": judge each modality in the light of all others
   std::vector<double> weights{};       ///< "static": one per modality, above 0; empty: equal ones
   std::string modality{};              ///< "single": which one; empty: the first
@@ -144,19 +146,28 @@ const std::vector<std::string>& names();
 /// One sentence on a method, for lists and reports. Throws ConfigError for an unknown name.
 std::string_view description(std::string_view name);
 
-/// sum(losses * row weights * class weights of the target) / sum(those weights), over the rows where `counts`
-/// ((B,) bool; undefined: all) is true; undefined when these weigh nothing together. losses, target: (B,).
+/// The row weight times the class weight of the target where `counts` ((B,) bool; undefined: everywhere) is true, else
+/// 0: (B,) of `dtype`; undefined when all weigh 1. Throws ShapeError for row weights of another shape, ConfigError for
+/// a negative one.
+Tensor loss_weights(const Tensor& target, const LossOptions& options, const Tensor& counts, DType dtype);
+/// sum(losses * loss_weights()) / sum(loss_weights()); undefined when these weigh nothing together. losses, target:
+/// (B,). Throws as loss_weights().
 Tensor mean_loss(const Tensor& losses, const Tensor& target, const LossOptions& options = {},
                  const Tensor& counts = Tensor());
 /// The cross-entropy of logits (B, C) by mean_loss(). The class weights count as in weft::cross_entropy.
 Tensor decision_loss(const Tensor& logits, const Tensor& target, const LossOptions& options = {},
                      const Tensor& counts = Tensor());
-/// Each modality's own cross-entropy over the rows that have it, summed over the modalities that somebody has;
-/// undefined when nobody has any. Throws Error where the method gave no logits.
+/// What options.modality_weights says of modality m of `count`: a single number, undefined where it is 1. Throws
+/// ShapeError unless there is one for each modality, ConfigError for a negative one.
+Tensor modality_weight(const LossOptions& options, std::size_t m, std::size_t count);
+/// Each modality's own cross-entropy over the rows that have it, times its modality weight, summed over the modalities
+/// that somebody has; undefined when nobody has any. Throws Error where the method gave no logits, and as
+/// modality_weight().
 Tensor modality_losses(const Fused& fused, const Tensor& target, const LossOptions& options = {});
-/// `loss` + weight * sum_m mean over the present of (confidence_m - the probability that modality m alone gives to the
-/// true class)^2: confidences that foretell whether a decision will be right. The probability is a fact of this step
-/// and gets no gradient. Corbière et al. (2019). Needs logits and confidence; an undefined `loss` stays so.
+/// `loss` + weight * sum_m modality weight * mean over the present of (confidence_m - the probability that modality m
+/// alone gives to the true class)^2: confidences that foretell whether a decision will be right. The probability is a
+/// fact of this step and gets no gradient. Corbière et al. (2019). Needs logits and confidence; an undefined `loss`
+/// stays so.
 Tensor with_foretelling(const Tensor& loss, double weight, const Fused& fused, const Tensor& target,
                         const LossOptions& options = {});
 

@@ -3,9 +3,10 @@
 
 namespace weft::fusion {
 
-/// "late", the mean of decisions: p(c) = mean over the present m of softmax(W_m x_m + b_m)_c. Each modality has a
-/// linear head of its own and learns from its own cross-entropy too (auxiliary_loss), so that it can also decide
-/// alone. Weights are even over what is present. A row with nothing gets 1/C for each class.
+/// "late", the mean of decisions: p(c) = mean over the present m of softmax(W_m x_m + b_m)_c (the sum rule of Kittler
+/// et al. 1998; late fusion: Snoek, Worring and Smeulders 2005). Each modality has a linear head of its own and learns
+/// from its own cross-entropy too (auxiliary_loss), so that it can also decide alone. Weights are even over what is
+/// present. A row with nothing gets 1/C for each class.
 struct Late {
   static constexpr bool decides = true;
   Expected expected;

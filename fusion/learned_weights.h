@@ -5,7 +5,8 @@ namespace weft::fusion {
 
 /// "softmax", one learned weight per modality for the whole data set: w = softmax(theta / temperature) over the
 /// modalities present, features = sum_m w_m * P_m x_m. The weights are learned but not dynamic: samples differ only in
-/// what they lack. Features of different widths cannot be added, so each modality has a projection of its own.
+/// what they lack. Features of different widths cannot be added, so each modality has a projection of its own. As the
+/// scalar mix of layers in Peters et al. (2018).
 struct LearnedWeights {
   Expected expected;
   std::vector<Linear> projections;  ///< M of (width_m -> D)

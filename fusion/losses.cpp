@@ -5,15 +5,32 @@
 
 namespace weft::fusion {
 
+namespace {
+
+void check_weights(const char* which, const Tensor& weights) {
+  if (any(lt(weights, 0)).item() != 0) throw ConfigError(text("mean_loss: there is a negative ", which, " weight"));
+}
+
+}  // namespace
+
+Tensor loss_weights(const Tensor& target, const LossOptions& options, const Tensor& counts, DType dtype) {
+  Tensor weights;
+  const auto times = [&](const Tensor& more) { weights = weights.defined() ? weights * more : more; };
+  if (counts.defined()) times(to(counts, dtype));
+  if (options.class_weights.defined()) times(index_select(to(options.class_weights, dtype), 0, target));
+  if (options.row_weights.defined()) {
+    if (!(options.row_weights.shape() == target.shape()))
+      throw ShapeError(
+          text("mean_loss: the row weights are ", options.row_weights.shape(), ", the losses ", target.shape()));
+    check_weights("row", options.row_weights);
+    times(to(options.row_weights, dtype));
+  }
+  return weights;
+}
+
 Tensor mean_loss(const Tensor& losses, const Tensor& target, const LossOptions& options, const Tensor& counts) {
-  if (!options.class_weights.defined() && !options.row_weights.defined() && !counts.defined()) return mean(losses);
-  if (options.row_weights.defined() && !(options.row_weights.shape() == losses.shape()))
-    throw ShapeError(
-        text("mean_loss: the row weights are ", options.row_weights.shape(), ", the losses ", losses.shape()));
-  Tensor weights = counts.defined() ? to(counts, losses.dtype()) : ones(losses.shape(), losses.dtype());
-  if (options.class_weights.defined())
-    weights = weights * index_select(to(options.class_weights, losses.dtype()), 0, target);
-  if (options.row_weights.defined()) weights = weights * to(options.row_weights, losses.dtype());
+  const Tensor weights = loss_weights(target, options, counts, losses.dtype());
+  if (!weights.defined()) return mean(losses);
   const double total = sum(weights).item();
   // 0 / 0 for a modality that nobody in the batch has would make NaN of the whole loss.
   return total > 0 ? sum(losses * weights) / total : Tensor();
@@ -38,12 +55,24 @@ Tensor decision_loss(const Tensor& logits, const Tensor& target, const LossOptio
   return mean_weight.item() > 0 ? weighted / mean_weight : Tensor();
 }
 
+Tensor modality_weight(const LossOptions& options, std::size_t m, std::size_t count) {
+  const Tensor& all = options.modality_weights;
+  if (!all.defined()) return all;
+  if (!(all.shape() == Shape{static_cast<std::int64_t>(count)}))
+    throw ShapeError(text("mean_loss: the modality weights are ", all.shape(), ", there are ", count, " modalities"));
+  check_weights("modality", all);
+  return select(all, 0, static_cast<std::int64_t>(m));
+}
+
 Tensor modality_losses(const Fused& fused, const Tensor& target, const LossOptions& options) {
   if (fused.logits.empty()) throw Error("modality_losses: this fusion gives no logits per modality");
   Tensor total;
   for (std::size_t m = 0; m < fused.logits.size(); ++m) {
-    const Tensor loss = decision_loss(fused.logits[m], target, options, squeeze(who_has(fused.present, m), 1));
-    if (loss.defined()) total = total.defined() ? total + loss : loss;
+    Tensor loss = decision_loss(fused.logits[m], target, options, squeeze(who_has(fused.present, m), 1));
+    if (!loss.defined()) continue;
+    if (const Tensor w = modality_weight(options, m, fused.logits.size()); w.defined())
+      loss = loss * to(w, loss.dtype());
+    total = total.defined() ? total + loss : loss;
   }
   return total;
 }
@@ -56,8 +85,11 @@ Tensor with_foretelling(const Tensor& loss, double weight, const Fused& fused, c
     const Tensor probability = softmax(detach(fused.logits[m]), 1);
     const Tensor truth = squeeze(gather(probability, 1, unsqueeze(target, 1)), 1);  // (B,)
     const Tensor error = square(select(fused.confidence, 1, static_cast<std::int64_t>(m)) - truth);
-    const Tensor missed = mean_loss(error, target, options, squeeze(who_has(fused.present, m), 1));
-    if (missed.defined()) total = total + missed * weight;
+    Tensor missed = mean_loss(error, target, options, squeeze(who_has(fused.present, m), 1));
+    if (!missed.defined()) continue;
+    if (const Tensor w = modality_weight(options, m, fused.logits.size()); w.defined())
+      missed = missed * to(w, missed.dtype());
+    total = total + missed * weight;
   }
   return total;
 }

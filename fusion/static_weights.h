@@ -4,7 +4,7 @@
 namespace weft::fusion {
 
 /// "static", weights that somebody chose: features = sum_m w_m * P_m x_m, where w is given and divided by its sum over
-/// the modalities present.
+/// the modalities present: a linear opinion pool (Stone 1961) before the decision.
 struct StaticWeights {
   Expected expected;
   std::vector<Linear> projections;  ///< M of (width_m -> D)

@@ -48,7 +48,11 @@ CrossAttention::CrossAttention(const Options& o)
       key(square_map(o, false)),
       value(square_map(o, false)),
       out(square_map(o, false)),
-      temperature(checked_temperature("cross", o)) {}
+      temperature(checked_temperature("cross", o)),
+      quality_weight(o.quality_weight) {
+  if (!(quality_weight >= 0))
+    throw ConfigError(text("cross: quality_weight is ", quality_weight, "\n  help: choose 0 or more"));
+}
 
 Fused CrossAttention::operator()(const data::Modalities& encoded) const {
   expected.check("cross", encoded);
@@ -57,12 +61,21 @@ Fused CrossAttention::operator()(const data::Modalities& encoded) const {
   const Tensor places = arange(0, static_cast<double>(expected.count()));
   const Tensor both = logical_and(unsqueeze(encoded.present, 1), unsqueeze(encoded.present, 2));
   const Tensor others = logical_and(both, ne(unsqueeze(places, 0), unsqueeze(places, 1)));  // (B, M, M)
-  const Tensor scores = matmul(query(tokens), transpose(key(tokens), 1, 2)) / spread(query, temperature);
+  Tensor scores = matmul(query(tokens), transpose(key(tokens), 1, 2)) / spread(query, temperature);
+  Tensor own = even_weights(encoded.present, scores.dtype());  // (B, M): who speaks how much
+  if (quality_weight > 0 && encoded.quality.defined()) {
+    // One of no quality at all still counts where it is alone.
+    constexpr double least_quality = 1e-6;
+    const Tensor quality =
+        log(clamp(checked_quality("cross", encoded, scores.dtype()), least_quality, 1)) * quality_weight;
+    scores = scores + unsqueeze(quality, 1);
+    own = weigh(quality, encoded.present, 1);
+  }
   const Tensor attention = masked_softmax(scores, others, 2);  // (B, M, M)
   fused.attention = unsqueeze(attention, 1);                   // (B, 1, M, M)
   const Tensor said = tokens + out(matmul(attention, value(tokens)));
-  fused.features = sum(said * unsqueeze(even_weights(encoded.present, said.dtype()), 2), 1);  // (B, D)
-  fused.weights = shares(sum(attention, 1) + 1.0, encoded.present);
+  fused.features = sum(said * unsqueeze(own, 2), 1);  // (B, D)
+  fused.weights = shares(sum(attention * unsqueeze(own, 2), 1) + own, encoded.present);
   return fused;
 }
 

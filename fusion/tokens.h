@@ -32,18 +32,24 @@ struct LearnedQuery {
 ///   features = mean over the present of y_m
 ///
 /// Weights count how often each takes part: 1 as itself and the attention it gets, sum_m a_mk, over their sum.
+///
+/// With quality_weight a and a quality q in [0, 1] (Modalities::quality) each modality counts q_m^a times as much, both
+/// where it is looked at (a log q_k is added to its score) and in the mean, so that completed modalities, which are
+/// present by name only, neither tell the others much nor speak much themselves.
 struct CrossAttention {
   Expected expected;
   std::vector<Linear> projections;  ///< M of (width_m -> D)
   Linear query, key, value, out;    ///< (D -> D); all but the query without a bias
-  double temperature;
+  double temperature, quality_weight;
 
+  /// Throws ConfigError for a negative quality_weight, among others.
   explicit CrossAttention(const Options& options);
-  /// M of (B, width_m) -> features (B, D), weights (B, M). Throws as Expected::check().
+  /// M of (B, width_m) -> features (B, D), weights (B, M). Throws as Expected::check(), and with quality_weight
+  /// ConfigError for a quality outside [0, 1] of something that is present.
   Fused operator()(const data::Modalities& encoded) const;
   void fields(auto&& f) {
     f("expected", expected, "projections", projections, "query", query, "key", key, "value", value, "out", out,
-      "temperature", temperature);
+      "temperature", temperature, "quality_weight", quality_weight);
   }
 };
 

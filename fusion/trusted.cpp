@@ -101,7 +101,14 @@ Tensor Energy::auxiliary_loss(const Fused& fused, const Tensor& target, const Lo
     const Tensor known = logsumexp(logits, 1);
     const Tensor apart = right - roll(right, 1, 0);
     const Tensor hinge = relu(abs(apart) - sign(apart) * (known - roll(known, 1, 0)));
-    loss = loss + mean(hinge) * ranking_weight;
+    // A pair counts as much as both of its rows do: who weighs nothing is compared with nobody.
+    const Tensor each = loss_weights(target, options, Tensor(), hinge.dtype());
+    const Tensor one = each.defined() ? index_select(each, 0, rows) : ones(hinge.shape(), hinge.dtype());
+    const Tensor both = one * roll(one, 1, 0);
+    Tensor ranking = sum(hinge * both) / clamp(sum(both), 1e-30, endless);
+    if (const Tensor w = modality_weight(options, m, fused.logits.size()); w.defined())
+      ranking = ranking * to(w, ranking.dtype());
+    loss = loss + ranking * ranking_weight;
   }
   return loss.defined() ? loss * auxiliary_weight : loss;
 }

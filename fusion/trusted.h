@@ -58,9 +58,10 @@ struct Energy {
   /// M of (B, width_m) -> decision (B, C), log-probabilities; weights (B, M); logits. Throws as Expected::check().
   Fused operator()(const data::Modalities& encoded) const;
   /// The modalities' own cross-entropies + ranking_weight * sum_m mean over pairs (i, j) of neighbouring rows that have
-  /// m of max(0, |k_i - k_j| - sign(k_i - k_j) (E_j - E_i)): who is more likely right has the lower energy (Moon et
-  /// al. 2020). In the paper k comes from a sample's losses in the epochs so far. A batch does not say which samples it
-  /// holds, so here k is the probability that the modality gives to the true class in this step.
+  /// m, weighted by the product of the rows' weights, of max(0, |k_i - k_j| - sign(k_i - k_j) (E_j - E_i)): who is more
+  /// likely right has the lower energy (Moon et al. 2020). In the paper k comes from a sample's losses in the epochs so
+  /// far. A batch does not say which samples it holds, so here k is the probability that the modality gives to the true
+  /// class in this step.
   Tensor auxiliary_loss(const Fused& fused, const Tensor& target, const LossOptions& options = {}) const;
   void fields(auto&& f) {
     f("expected", expected, "heads", heads, "temperature", temperature, "auxiliary_weight", auxiliary_weight,

@@ -103,10 +103,15 @@ Tensor Vae::log_likelihood(const Tensor& x, const Tensor& decoded) const {
 
 Tensor Vae::Bound::value() const { return log_likelihood - sum(divergence, {1}); }
 
-Tensor Vae::Bound::loss(double beta, double free_nats) const {
-  const Tensor each = weft::mean(divergence, {0});  // (latent)
+Tensor Vae::Bound::loss(double beta, double free_nats, const Tensor& weights) const {
+  // weighted_mean() checks the weights; of the divergence each hidden number has a mean of its own.
+  const Tensor likely = weights.defined() ? weighted_mean(log_likelihood, weights) : weft::mean(log_likelihood);
+  const Tensor share = weights.defined()
+                           ? unsqueeze(to(weights, divergence.dtype()) / sum(to(weights, divergence.dtype())), 1)
+                           : Tensor();
+  const Tensor each = share.defined() ? sum(divergence * share, {0}) : weft::mean(divergence, {0});  // (latent)
   const Tensor cost = free_nats > 0 ? maximum(each, full(each.shape(), free_nats, each.dtype())) : each;
-  return sum(cost) * beta - weft::mean(log_likelihood);
+  return sum(cost) * beta - likely;
 }
 
 Vae::Bound Vae::bound(const Tensor& x, const Tensor& c, Generator& generator) const {

@@ -71,8 +71,9 @@ struct Vae {
     Tensor value() const;
     /// What is minimised: the mean of beta * divergence - log_likelihood. beta above 1 asks for hidden numbers that
     /// say less but apart (Higgins et al. 2017). Below `free_nats` the divergence of a hidden number (its mean over the
-    /// batch) costs nothing more to keep (Kingma et al. 2016).
-    Tensor loss(double beta = 1, double free_nats = 0) const;
+    /// batch) costs nothing more to keep (Kingma et al. 2016). With `weights` (B,) both are weighted_mean()s over the
+    /// rows, and it throws as that does.
+    Tensor loss(double beta = 1, double free_nats = 0, const Tensor& weights = {}) const;
   };
   Bound bound(const Tensor& x, const Tensor& c = {}, Generator& generator = default_generator()) const;
   /// The tighter bound log mean_k p(x, z_k) / q(z_k | x) of k draws, (B,): its mean rises with k towards log p(x).

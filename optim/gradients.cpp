@@ -79,6 +79,16 @@ Tensor l1_penalty(const std::vector<Tensor>& parameters, double factor) {
   return total * factor;
 }
 
+Tensor l2_penalty(const std::vector<Tensor>& parameters, double factor) {
+  if (parameters.empty()) throw ConfigError("l2_penalty: there are no parameters");
+  Tensor total;
+  for (const Tensor& p : parameters) {
+    const Tensor each = sum(square(p));
+    total = total.defined() ? total + each : each;
+  }
+  return total * (0.5 * factor);
+}
+
 void soft_threshold(const std::vector<Tensor>& parameters, double threshold) {
   check_limit("soft_threshold", threshold);
   const NoGrad off;
@@ -100,6 +110,19 @@ void group_soft_threshold(const Tensor& parameter, int axis, double threshold) {
   const Tensor shrunk = relu(norms - threshold) / maximum(norms, scalar(1e-30, norms.dtype()));
   kernels::copy_into(parameter, parameter * shrunk);
   ++parameter.body().storage->version;
+}
+
+void group_soft_threshold(const std::vector<Tensor>& group, double threshold) {
+  check_limit("group_soft_threshold", threshold);
+  if (group.empty()) throw ConfigError("group_soft_threshold: there are no parameters");
+  const NoGrad off;
+  double squares = 0;
+  for (const Tensor& p : group) squares += sum(square(to(p, DType::float64))).item();
+  const double norm = std::sqrt(squares), shrunk = norm > threshold ? 1 - threshold / norm : 0;
+  for (const Tensor& p : group) {
+    kernels::copy_into(p, p * shrunk);
+    ++p.body().storage->version;
+  }
 }
 
 double zero_fraction(const std::vector<Tensor>& parameters) {

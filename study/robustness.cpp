@@ -226,8 +226,13 @@ Robustness measure_robustness(const Study& study, const Dataset& dataset, const 
   check_leaks(study, dataset, parts);
   const std::vector<data::Split>& splits = parts.drawn;
   run.splits = static_cast<std::int64_t>(splits.size());
-  run.train_rows = static_cast<std::int64_t>(splits.front().train.size());
-  run.test_rows = static_cast<std::int64_t>(splits.front().test.size());
+  // The mean over splits, as sites, groups and spans of time differ in size: intervals are corrected by it.
+  for (const data::Split& split : splits) {
+    run.train_rows += static_cast<std::int64_t>(split.train.size());
+    run.test_rows += static_cast<std::int64_t>(split.test.size());
+  }
+  run.train_rows /= run.splits;
+  run.test_rows /= run.splits;
 
   const auto rates = static_cast<std::int64_t>(levels_of(Disturbance::missing).size());
   const std::int64_t again = run.train_missing ? static_cast<std::int64_t>(std::size(all_gaps)) * (rates - 1) : 0;

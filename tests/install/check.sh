@@ -21,3 +21,10 @@ cd "$place"
 # shellcheck disable=SC2086  # a list of flags
 "$@" -std=c++20 -Wall -Wextra -Werror "$consumer" -o consumer $flags
 ./consumer
+
+# The program at the top of docs/fusion.md, as a reader would paste it: the weight of the note that is not there is 0.
+sed -n '/^```cpp/,/^```/{/^```/!p;/^```$/q}' "$(dirname "$consumer")/../../docs/fusion.md" > pasted.cpp
+# shellcheck disable=SC2086
+"$@" -std=c++20 -Wall -Wextra -Werror pasted.cpp -o pasted $flags
+./pasted | tee pasted.txt
+grep -q '1, *0\]' pasted.txt || { echo 'docs/fusion.md: the weights are not 1 and 0'; exit 1; }

@@ -108,6 +108,28 @@ TEST_CASE("table encoder: a short file whose column happens to be of another kin
         "table: c.csv has no column \"age\"; the closest name is \"agee\"");
 }
 
+TEST_CASE("table encoder: of a column without a value in the training rows nothing is known, later ones included") {
+  const Table t = parse_csv("age,dose,word\n50,,\n60,,\n55,900,x\n,800,y\n", "a.csv");
+  const Names all = {"age", "dose", "word"}, dose = {"dose"}, word = {"word"};
+  const TableEncoder e = TableEncoder::fit(t, all, Index{0, 1}, {.indicators = true, .unseen = Unseen::unknown});
+  const Encoded out = e.apply(t, DType::float64);
+  // Age, dose and that it is missing; the last row has nothing that can be used.
+  CHECK(same(to_vector<double>(out.features), {-1, 0, 1, 1, 0, 1, 0, 0, 1, none, none, none}));
+  CHECK(to_vector<double>(to(out.present, DType::float64)) == Reals{1, 1, 1, 0});
+  const TableEncoder kept = TableEncoder::from_json(e.to_json());
+  CHECK(kept.to_json() == e.to_json());
+  CHECK(same(to_vector<double>(kept.apply(t, DType::float64).features), to_vector<double>(out.features)));
+  // A modality of such columns alone is nobody's; seen in training, it is that of who has it.
+  for (const Names& columns : {dose, word}) {
+    const Encoded nothing = TableEncoder::fit(t, columns, Index{0, 1}, {.unseen = Unseen::unknown}).apply(t);
+    CHECK(to_vector<double>(to(nothing.present, DType::float64)) == Reals{0, 0, 0, 0});
+    const Encoded some = TableEncoder::fit(t, columns, Index{0, 2}, {.unseen = Unseen::unknown}).apply(t);
+    CHECK(to_vector<double>(to(some.present, DType::float64)) == Reals{0, 0, 1, 1});
+  }
+  const Encoded coded = TableCoder::fit(t, all, Index{0, 1}, {.unseen = Unseen::unknown}).apply(t, DType::float64);
+  CHECK(same(to_vector<double>(coded.features), {-1, none, 0, 1, none, 0, 0, none, 0, none, none, none}));
+}
+
 TEST_CASE("scale: messages") {
   const Tensor x = from(Reals{1, INFINITY, 2, 3}, {2, 2});
   CHECK(message<ConfigError>([&] { Standardizer::fit(x, Index{}); }) == "standardize: there are no training rows");

@@ -362,6 +362,22 @@ TEST_CASE("completion: a condition chooses what is filled in") {
   CHECK(message([&] { without.bound(gap, {c, {}}); }) == "completion: conditions [300, 2], must be none");
 }
 
+TEST_CASE("completion: weights of the modalities' likelihoods") {
+  manual_seed(2);
+  const Completion net(abc(gaps, 0), {.latent = 2, .hidden = {4}, .dtype = f64});
+  const Tensor z = randn({5, 2}, 0, 1, f64);
+  const auto likelihood = [&](std::vector<double> weights) {
+    return net.log_likelihood(abc(gaps), z, {.modality_weights = std::move(weights)});
+  };
+  const Tensor a = likelihood({1, 0, 0}), b = likelihood({0, 1, 0}), c = likelihood({0, 0, 1});
+  CHECK(allclose(likelihood({2, 0.5, 3}), a * 2.0 + b * 0.5 + c * 3.0));
+  CHECK(allclose(likelihood({}), a + b + c));
+  CHECK(numbers(a)[2] == 0);  // who does not have it
+  CHECK(numbers(b)[2] != 0);
+  CHECK(message([&] { likelihood({1, 2}); }) == "completion: 2 weights for 3 modalities");
+  CHECK(message([&] { likelihood({1, 2, -1}); }) == "completion: the weight of \"c\" is -1\n  help: choose 0 or more");
+}
+
 TEST_CASE("completion: fixed numbers, what quality does to a gate, and wrong input") {
   const data::Modalities x = abc(gaps);
   const data::Modalities full_rows =

@@ -400,6 +400,10 @@ TEST_CASE("evidential: the method combines what is present, and its loss is the 
   CHECK(evidential.auxiliary_loss(alone, y, {.progress = 0}).item() == Approx(2 * missed));
   CHECK(evidential.auxiliary_loss(alone, y, {.progress = 0.05}).item() == Approx(2 * (missed + penalty / 2)));
   CHECK(evidential.auxiliary_loss(alone, y).item() == Approx(2 * (missed + penalty)));
+  // A fifth of the target spread over both: 0.1 of it asks for the other, digamma(6) - digamma(2) = 1/2 + 1/3 + 1/4 +
+  // 1/5.
+  CHECK(evidential.auxiliary_loss(alone, y, {.label_smoothing = 0.2, .progress = 0}).item() ==
+        Approx(2 * (0.9 * missed + 0.1 * 77. / 60)));
 }
 
 TEST_CASE("experts: a mixture by the gate, and a loss for uneven loads") {

@@ -130,6 +130,19 @@ TEST_CASE("heteroscedastic_cross_entropy: without noise the cross-entropy, with 
   CHECK_MESSAGE(report, report.message);
 }
 
+TEST_CASE("noisy_log_probabilities: the noise has the variance exp(s), against the integral") {
+  // Two classes 1 and -1 with variances 4 and 1: their difference is normal with mean 2 and variance 5.
+  double expected = 0;
+  for (int i = -800; i <= 800; ++i) {
+    const double e = i / 100.0;
+    expected += std::exp(-e * e / 2) / std::sqrt(2 * M_PI) / (1 + std::exp(-(2 + std::sqrt(5.0) * e))) / 100;
+  }
+  Generator g{8};
+  const Tensor log_p = fusion::noisy_log_probabilities(
+      tensor({{1, -1}}, DType::float64), tensor({{std::log(4.0), 0}}, DType::float64), g, {.samples = 100000});
+  CHECK(std::exp(to_vector<double>(log_p)[0]) == doctest::Approx(expected).epsilon(0.005));
+}
+
 TEST_CASE("heteroscedastic_cross_entropy: a wrong label costs less under noise; errors") {
   const Tensor sure = tensor({{6., 0.}}, DType::float64), wrong = from(std::vector<std::int64_t>{1});
   const auto cost = [&](double s) {

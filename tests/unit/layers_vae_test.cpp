@@ -163,6 +163,11 @@ TEST_CASE("vae: free nats, warm-up and wrong input") {
   CHECK(bound.loss().item() == doctest::Approx(3 + 0.2 + 3));
   CHECK(bound.loss(2).item() == doctest::Approx(3 + 2 * 3.2));
   CHECK(bound.loss(1, 0.5).item() == doctest::Approx(3 + 0.5 + 3));
+  // A row of weight 3 counts as three rows, one of weight 0 as none.
+  const Vae::Bound uneven{from(std::vector<float>{-1, -5}), bound.divergence};
+  CHECK(uneven.loss(2, 0, tensor({3, 1})).item() == doctest::Approx(2 + 2 * (0.15 + 2.5)));
+  CHECK(uneven.loss(1, 0.5, tensor({1, 0})).item() == doctest::Approx(1 + 0.5 + 2));
+  CHECK(error_of([&] { uneven.loss(1, 0, tensor({1, -1})); }).find("negative") != std::string::npos);
   CHECK(beta_warmup(0, 10) == 0);
   CHECK(beta_warmup(5, 10, 4) == 2);
   CHECK(beta_warmup(50, 10) == 1);

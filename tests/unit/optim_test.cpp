@@ -339,6 +339,50 @@ TEST_CASE("the L1 penalty and its proximal step") {
   CHECK(p.requires_grad());
 }
 
+TEST_CASE("the L2 penalty: its gradient is that of weight decay") {
+  Tensor p = leaf({-2, 0.5}), q = leaf({3});
+  Tensor penalty = optim::l2_penalty({p, q}, 0.1);
+  CHECK(penalty.item() == doctest::Approx(0.05 * 13.25));
+  penalty.backward();
+  CHECK(numbers(p.grad())[0] == doctest::Approx(-0.2));
+  CHECK(numbers(p.grad())[1] == doctest::Approx(0.05));
+  CHECK(numbers(q.grad())[0] == doctest::Approx(0.3));
+  CHECK(error_of([] { optim::l2_penalty({}, 1); }) == "ConfigError: l2_penalty: there are no parameters");
+}
+
+TEST_CASE("the proximal step of one group of several parameters") {
+  Tensor p = leaf({3, 0}), q = leaf({4});
+  optim::group_soft_threshold(std::vector<Tensor>{p, q}, 1);
+  CHECK(numbers(p)[0] == doctest::Approx(3 * 0.8));
+  CHECK(numbers(q)[0] == doctest::Approx(4 * 0.8));
+  CHECK(q.requires_grad());
+  optim::group_soft_threshold(std::vector<Tensor>{p, q}, 4);
+  CHECK(optim::zero_fraction({p, q}) == 1);
+  optim::group_soft_threshold(std::vector<Tensor>{p, q}, 0);  // 0 / 0 must not make it NaN
+  CHECK(optim::zero_fraction({p, q}) == 1);
+  CHECK(error_of([&] { optim::group_soft_threshold(std::vector<Tensor>{p}, -1); }) ==
+        "ConfigError: group_soft_threshold: the limit is -1\n  help: choose 0 or more");
+  CHECK(error_of([&] { optim::group_soft_threshold(std::vector<Tensor>(), 1); }) ==
+        "ConfigError: group_soft_threshold: there are no parameters");
+}
+
+TEST_CASE("a group per modality: the one that says nothing is dropped as a whole, the other keeps every input") {
+  Generator g{3};
+  const Tensor useful = randn({200, 3}, 0, 1, DType::float64, g), idle = randn({200, 4}, 0, 1, DType::float64, g);
+  const Tensor y =
+      matmul(useful, from(std::vector<double>{1, -0.3, 0.5}, {3, 1})) + randn({200, 1}, 0, 0.5, DType::float64, g);
+  Tensor a = leaf({0.5, 0.5, 0.5}), b = leaf({0.5, 0.5, 0.5, 0.5});
+  optim::Sgd optimizer({a, b}, {.lr = 0.1});
+  for (int step = 0; step < 300; ++step) {
+    optimizer.zero_grad();
+    mean(square(matmul(useful, reshape(a, {3, 1})) + matmul(idle, reshape(b, {4, 1})) - y)).backward();
+    optimizer.step();
+    for (const Tensor& group : {a, b}) optim::group_soft_threshold(std::vector<Tensor>{group}, optimizer.lr() * 0.3);
+  }
+  CHECK(optim::zero_fraction({a}) == 0);
+  CHECK(optim::zero_fraction({b}) == 1);
+}
+
 TEST_CASE("the proximal step of groups, and how many zeros there are") {
   Tensor w = tensor({{3, 0.1, 0}, {4, 0.1, 0}}, DType::float64).set_requires_grad();
   optim::group_soft_threshold(w, 1, 1);

@@ -127,6 +127,21 @@ TEST_CASE("robustness: the same for any number of jobs; with gaps in training to
                        "robustness: there is no fusion \"gaet\"; the closest name is \"gate\"", ConfigError);
 }
 
+TEST_CASE("robustness: of splits of several sizes, the mean size corrects the intervals") {
+  deterministic(true);
+  Study study = small_study();
+  study.split.kind = "time";
+  Dataset dataset = small_dataset(80);
+  for (std::int64_t i = 0; i < dataset.rows(); ++i) dataset.time.push_back(static_cast<double>(i));
+  RobustnessOptions options;
+  options.fusions = {"mean"};
+  options.splits = 2;
+  const Robustness run = measure_robustness(study, dataset, options);
+  // The last 24 rows in two spans, the second of which learns from the first, too.
+  CHECK(run.train_rows == (56 + 68) / 2);
+  CHECK(run.test_rows == 12);
+}
+
 TEST_CASE("robustness: an interruption changes nothing") {
   deterministic(true);
   const Study study = small_study();
