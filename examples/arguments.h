@@ -16,6 +16,17 @@ struct Arguments {
   std::uint64_t seed = 1;  ///< of the first run
   std::string only{};      ///< which part of it; empty: all
   Arguments(int argc, char** argv, bool may_validate = false, bool may_choose = false) {
+    const auto usage = [&] {
+      std::fprintf(stderr, "usage: %s [--full]%s%s [--seeds N] [--seed FIRST] [--threads N]\n", argv[0],
+                   may_validate ? " [--validate]" : "", may_choose ? " [--only NAME]" : "");
+      std::exit(2);
+    };
+    const auto number = [&](int i) {
+      char* end = nullptr;
+      const long n = i < argc ? std::strtol(argv[i], &end, 10) : -1;
+      if (n < 0 || !end || *end != 0) usage();
+      return n;
+    };
     for (int i = 1; i < argc; ++i) {
       const std::string_view word = argv[i];
       if (word == "--full")
@@ -25,26 +36,14 @@ struct Arguments {
       else if (may_choose && word == "--only" && i + 1 < argc)
         only = argv[++i];
       else if (word == "--seeds")
-        seeds = static_cast<int>(number(argc, argv, ++i));
+        seeds = static_cast<int>(number(++i));
       else if (word == "--seed")
-        seed = static_cast<std::uint64_t>(number(argc, argv, ++i));
+        seed = static_cast<std::uint64_t>(number(++i));
       else if (word == "--threads")
-        weft::set_num_threads(static_cast<int>(number(argc, argv, ++i)));
+        weft::set_num_threads(static_cast<int>(number(++i)));
       else
-        usage(argv[0]);
+        usage();
     }
   }
   int seeds_or(int usual) const { return seeds > 0 ? seeds : usual; }
-
- private:
-  [[noreturn]] static void usage(const char* program) {
-    std::fprintf(stderr, "usage: %s [--full] [--seeds N] [--seed FIRST] [--threads N]\n", program);
-    std::exit(2);
-  }
-  static long number(int argc, char** argv, int i) {
-    char* end = nullptr;
-    const long n = i < argc ? std::strtol(argv[i], &end, 10) : -1;
-    if (n < 0 || !end || *end != 0) usage(argv[0]);
-    return n;
-  }
 };

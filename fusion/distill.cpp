@@ -6,11 +6,11 @@
 namespace weft::fusion {
 namespace {
 
-/// The losses of rows as the options say.
-Tensor reduced(const Tensor& losses, const DistillationOptions& o) {
-  if (o.reduction == Reduction::none) return o.weights.defined() ? losses * o.weights : losses;
-  if (o.reduction == Reduction::sum) return sum(o.weights.defined() ? losses * o.weights : losses);
-  return o.weights.defined() ? weighted_mean(losses, o.weights) : mean(losses);
+/// The losses of rows, each with its weight (undefined: 1), in one number unless each is wanted.
+Tensor reduced(const Tensor& losses, const Tensor& weights, Reduction reduction) {
+  if (reduction == Reduction::none) return weights.defined() ? losses * weights : losses;
+  if (reduction == Reduction::sum) return sum(weights.defined() ? losses * weights : losses);
+  return weights.defined() ? weighted_mean(losses, weights) : mean(losses);
 }
 
 }  // namespace
@@ -24,7 +24,7 @@ Tensor soft_target_loss(const Tensor& student, const Tensor& teacher, const Dist
   const double t = o.temperature;
   const Tensor wanted = log_softmax(to(detach(teacher), student.dtype()) / t, 1);
   const Tensor apart = wanted - log_softmax(student / t, 1);
-  return reduced(sum(exp(wanted) * apart, {1}) * (t * t), o);
+  return reduced(sum(exp(wanted) * apart, {1}) * (t * t), o.weights, o.reduction);
 }
 
 Tensor distillation_loss(const Tensor& student, const Tensor& teacher, const Tensor& target,
@@ -34,8 +34,12 @@ Tensor distillation_loss(const Tensor& student, const Tensor& teacher, const Ten
   const bool taught = !o.weights.defined() || any(gt(o.weights, 0)).item() != 0;
   Tensor total = sum(student) * 0.0;
   if (o.hard < 1 && taught) total = soft_target_loss(student, teacher, o) * (1 - o.hard);
-  if (o.hard > 0 && any(ne(target, -100)).item() != 0)
-    total = total + cross_entropy(student, target, {.reduction = o.reduction}) * o.hard;
+  if (o.hard == 0) return total;
+  Tensor counts = to(ne(target, -100), student.dtype());
+  if (o.hard_weights.defined()) counts = counts * to(o.hard_weights, student.dtype());
+  if (any(gt(counts, 0)).item() != 0)
+    total =
+        total + reduced(cross_entropy(student, target, {.reduction = Reduction::none}), counts, o.reduction) * o.hard;
   return total;
 }
 

@@ -9,7 +9,8 @@ struct DistillationOptions {
   double temperature = 2;  ///< T: larger shows more of what the teacher thinks of the other classes
   double hard = 0.5;       ///< share of the cross-entropy with the target in distillation_loss(), in [0, 1]
   Reduction reduction = Reduction::mean;
-  Tensor weights{};  ///< (B,) per sample, e.g. 1 where the teacher has its modality and 0 elsewhere; undefined: 1
+  Tensor weights{};       ///< (B,) per sample, e.g. 1 where the teacher has its modality and 0 elsewhere; undefined: 1
+  Tensor hard_weights{};  ///< (B,) per sample, of the cross-entropy in distillation_loss(); undefined: 1
 };
 
 /// T^2 KL(softmax(teacher / T) || softmax(student / T)) per sample. The factor keeps gradients of one size for any T.
@@ -19,8 +20,8 @@ struct DistillationOptions {
 /// Vinyals and Dean (2015).
 Tensor soft_target_loss(const Tensor& student, const Tensor& teacher, const DistillationOptions& options = {});
 
-/// hard * cross-entropy(student, target) + (1 - hard) * soft_target_loss(student, teacher), where the weights are those
-/// of the soft part alone: a sample that the teacher cannot judge is learned from its label. target: (B,) int64, -100
+/// hard * cross-entropy(student, target) + (1 - hard) * soft_target_loss(student, teacher), each a weighted mean with
+/// weights of its own: a sample that the teacher cannot judge is learned from its label. target: (B,) int64, -100
 /// where there is no label. A part for which no sample is left counts 0. Throws as soft_target_loss() and
 /// cross_entropy(), ConfigError for `hard` outside [0, 1].
 ///

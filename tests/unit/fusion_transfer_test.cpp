@@ -80,6 +80,14 @@ TEST_CASE("distillation: its share, rows without a teacher and rows without a la
   CHECK(fusion::distillation_loss(student, teacher, y, {.hard = 0.3, .weights = zeros({2}, f64)}).item() ==
         doctest::Approx(0.3 * hard));
   CHECK(fusion::distillation_loss(student, teacher, none, {.weights = zeros({2}, f64)}).item() == 0);
+  const Tensor each = cross_entropy(student, y, {.reduction = Reduction::none}), thrice = tensor({1, 3}, f64);
+  CHECK(fusion::distillation_loss(student, teacher, y, {.hard = 1, .hard_weights = thrice}).item() ==
+        doctest::Approx(weighted_mean(each, thrice).item()));
+  const Tensor second = from(std::vector<std::int64_t>{-100, 1});  // the first has no label, whatever it weighs
+  CHECK(fusion::distillation_loss(student, teacher, second, {.hard = 1, .hard_weights = thrice}).item() ==
+        doctest::Approx(select(each, 0, 1).item()));
+  CHECK(fusion::distillation_loss(student, teacher, y, {.hard = 0.3, .hard_weights = zeros({2}, f64)}).item() ==
+        doctest::Approx(0.7 * soft));
   CHECK(message([&] { fusion::distillation_loss(student, teacher, y, {.hard = 2}); }) ==
         "distillation: hard is 2\n  help: choose a share from 0 to 1");
   CHECK(message([&] { fusion::soft_target_loss(student, teacher, {.temperature = 0}); }) ==
