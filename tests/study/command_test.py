@@ -221,6 +221,21 @@ class Command(unittest.TestCase):
                 self.assertEqual(self.read('whole', name), self.read('out', name), name)
             shutil.rmtree(self.path('out'))
 
+    def test_training_with_select_interrupted_and_resumed(self):
+        self.write('small.csv', table(150))
+        self.write('small.toml', STUDY.replace('epochs = 8\n', 'epochs = 300\npatience = 300\nbatch = 4\n') +
+                   '[select]\nlr = [0.001, 0.01]\n')
+        self.train(out='whole')
+        # In the first training, and in the second: then the first has been kept.
+        for lines, kept in (3, ['0']), (303, ['0', '1']):
+            self.stop(['train', 'small.toml', '--out', 'out'], lines)
+            self.assertEqual(sorted(os.listdir(self.path('out'))), ['train.weft-checkpoint.' + n for n in kept])
+            self.train('--resume', out='out')
+            self.assertEqual(sorted(os.listdir(self.path('out'))), ['model.json', 'network.safetensors', 'training.json'])
+            for name in os.listdir(self.path('out')):
+                self.assertEqual(self.read('whole', name), self.read('out', name), name)
+            shutil.rmtree(self.path('out'))
+
     def test_kept_splits_are_used_again(self):
         first = self.compare('--quiet')
         self.assertEqual(first.returncode, 0, first.stderr)

@@ -163,6 +163,51 @@ TEST_CASE("networks: stopped anywhere and continued, bitwise the same") {
   deterministic(false);
 }
 
+TEST_CASE("networks: a choice of settings, stopped anywhere and continued, trains nothing twice") {
+  const Folder folder;
+  const Fit fit;
+  deterministic(true);
+  const auto method = make_fusion(small_study("folds = 2\n[select]\nlr = [0.01, 0.03]\nwidth = [4, 6]\n"), "gate");
+  std::int64_t epochs = 0;
+  Task task = fit.task();
+  task.on_epoch = [&](auto...) { ++epochs; };
+  const auto whole = method->fit(task);
+  whole->save(folder / "whole");
+  const std::int64_t all = epochs;
+  task.checkpoint = folder / "checkpoint";
+  for (const std::int64_t stop : {std::int64_t{1}, all / 2, all / 2 + 1, all - 1}) {
+    CAPTURE(stop);
+    epochs = 0;
+    task.resume = false;
+    task.on_epoch = [&](auto...) {
+      if (++epochs == stop) throw Interrupted("interrupted");
+    };
+    CHECK_THROWS_AS(method->fit(task), Interrupted);
+    task.resume = true;
+    task.on_epoch = [&](auto...) { ++epochs; };
+    const auto resumed = method->fit(task);
+    CHECK(epochs == all);
+    resumed->save(folder / "resumed");
+    CHECK(data::read_file("test", folder / "whole") == data::read_file("test", folder / "resumed"));
+    CHECK(resumed->selected == whole->selected);
+    CHECK(resumed->validation == whole->validation);
+    CHECK(resumed->held_out->probabilities == whole->held_out->probabilities);
+    for (int k = 0; k < 4; ++k) CHECK_FALSE(fs::exists(text(task.checkpoint, '.', k)));
+  }
+  // What a run that was given up left behind is not taken for this one's.
+  task.on_epoch = {};
+  task.resume = false;
+  data::write_file("test", text(task.checkpoint, ".0"), "of another study");
+  data::write_file("test", text(task.checkpoint, ".1"), "of another study");
+  task.on_epoch = [&](auto...) { throw Interrupted("interrupted"); };
+  CHECK_THROWS_AS(method->fit(task), Interrupted);
+  CHECK_FALSE(fs::exists(text(task.checkpoint, ".1")));
+  task.on_epoch = {};
+  task.resume = true;
+  CHECK(method->fit(task)->selected == whole->selected);
+  deterministic(false);
+}
+
 TEST_CASE("networks: checkpoints of another training, cut short or changed") {
   const Folder folder;
   const Fit fit;
