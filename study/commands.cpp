@@ -31,6 +31,17 @@ void print(const std::string& s) {
     throw FileError(text("cannot write to the standard output: ", std::strerror(errno ? errno : EIO)));
 }
 
+NewRows new_rows(const char* operation, const CommandOptions& options) {
+  NewRows rows{options.rows, {}, options.target};
+  for (const std::string& file : options.files) {
+    const std::size_t mark = file.find('=');
+    if (mark == 0 || mark == std::string::npos || mark + 1 == file.size())
+      throw ConfigError(text(operation, ": --file is \"", file, "\"\n  help: write MODALITY=FILE.npy"));
+    rows.files.emplace_back(file.substr(0, mark), file.substr(mark + 1));
+  }
+  return rows;
+}
+
 std::string folder_of(const CommandOptions& options, const Study& study) {
   return options.out.empty() ? "runs/" + study.name : options.out;
 }
@@ -224,12 +235,16 @@ void run_train(const CommandOptions& options) {
 void run_evaluate(const CommandOptions& options) {
   const Model model = load_model(options.study);
   const auto fitted = load_network(model, options.study);
-  const bool own = options.rows.empty();
+  const NewRows fresh = new_rows("evaluate", options);
+  const bool own = fresh.csv.empty() && fresh.files.empty();
+  const std::string what = own ? options.study : fresh.csv.empty() ? fresh.files.front().second : fresh.csv;
   const Dataset dataset =
       own ? load_kept(model, options.study, "evaluate", "train again, or name other rows with --rows")
-          : load_rows(model.study, options.rows, model.classes);
+          : load_rows("evaluate", model.study, fresh, model.preparation, model.classes);
+  if (dataset.labels.empty() && !model.study.target_files.empty())
+    throw ConfigError("evaluate: the classes of the new rows are not known\n  help: give them by --target FILE.npy");
   if (dataset.labels.empty())
-    throw ConfigError(text("evaluate: ", options.rows, " has no complete target column \"", model.study.target,
+    throw ConfigError(text("evaluate: ", what, " has no complete target column \"", model.study.target,
                            "\"\n  help: use weft predict for rows without a target"));
   std::vector<std::int64_t> rows = model.split.test;
   if (!own) {
@@ -237,7 +252,7 @@ void run_evaluate(const CommandOptions& options) {
     std::iota(rows.begin(), rows.end(), 0);
   }
   if (std::ranges::adjacent_find(dataset.labels, std::ranges::not_equal_to()) == dataset.labels.end())
-    throw ConfigError(text("evaluate: all rows of ", options.rows, " are of class \"",
+    throw ConfigError(text("evaluate: all rows of ", what, " are of class \"",
                            dataset.classes[static_cast<std::size_t>(dataset.labels.front())],
                            "\"; judging takes two classes or more"));
   const data::Modalities x = model.preparation.apply(dataset).rows(rows);
@@ -250,7 +265,8 @@ void run_evaluate(const CommandOptions& options) {
 void run_predict(const CommandOptions& options) {
   const Model model = load_model(options.study);
   const auto fitted = load_network(model, options.study);
-  const Dataset dataset = load_rows(model.study, options.rows, model.classes);
+  const Dataset dataset =
+      load_rows("predict", model.study, new_rows("predict", options), model.preparation, model.classes);
   const Outcome outcome = fitted->predict(model.preparation.apply(dataset));
   data::Table table;
   const auto rows = static_cast<std::size_t>(dataset.rows());

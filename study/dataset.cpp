@@ -308,8 +308,21 @@ std::vector<std::vector<double>> stack(const Strings& files, const Place& where,
   return columns;
 }
 
+/// Columns of arrays as the evidence of a modality; without names they are numbered.
+Evidence evidence_of(const ModalityConfig& modality, const std::string& source,
+                     std::vector<std::vector<double>> columns, const Strings& names) {
+  Evidence evidence{modality.name, {source, {}}, options_of(modality)};
+  for (std::size_t j = 0; j < columns.size(); ++j) {
+    std::string name = names.empty() ? text("feature_", j + 1) : names[j];
+    evidence.table.columns.push_back(data::Column::of_numbers(std::move(name), std::move(columns[j])));
+    if (matches_any(modality.categorical, evidence.table.columns.back().name))
+      evidence.table.columns.back() = as_text(evidence.table.columns.back());
+    transform(evidence.table.columns.back(), modality);
+  }
+  return evidence;
+}
+
 Evidence read_arrays(const ModalityConfig& modality, std::vector<std::int64_t>& counts) {
-  Evidence evidence{modality.name, {modality.files.front(), {}}, options_of(modality)};
   std::vector<std::vector<double>> columns = stack(modality.files, modality.place, counts);
   Strings names;
   if (!modality.feature_names.empty()) {
@@ -321,14 +334,7 @@ Evidence read_arrays(const ModalityConfig& modality, std::vector<std::int64_t>& 
       throw ConfigError(text(modality.place.str(), ": ", modality.feature_names, " names ", names.size(), " features, ",
                              modality.files.front(), " has ", columns.size()));
   }
-  for (std::size_t j = 0; j < columns.size(); ++j) {
-    std::string name = names.empty() ? text("feature_", j + 1) : names[j];
-    evidence.table.columns.push_back(data::Column::of_numbers(std::move(name), std::move(columns[j])));
-    if (matches_any(modality.categorical, evidence.table.columns.back().name))
-      evidence.table.columns.back() = as_text(evidence.table.columns.back());
-    transform(evidence.table.columns.back(), modality);
-  }
-  return evidence;
+  return evidence_of(modality, modality.files.front(), std::move(columns), names);
 }
 
 /// The modalities that are in files; the target too where it is. `counts`: rows of each of the target's files.
@@ -502,31 +508,100 @@ Dataset load_dataset(const Study& study) {
   return dataset;
 }
 
-Dataset load_rows(const Study& study, const std::string& csv_path, const std::vector<std::string>& classes) {
-  Dataset dataset;
-  if (std::ranges::any_of(study.modalities, [](const ModalityConfig& m) { return !m.files.empty(); }))
-    throw ConfigError(text("predict: ", study.place.str(), " reads NPY files; rows of a CSV do not fit it"));
-  const data::Table table = read_table(study.data, csv_path);
-  // New rows need not have the columns that only training uses.
-  Study slim = study;
-  std::erase_if(slim.data.exclude, [&](const std::string& p) {
-    return std::ranges::none_of(table.columns, [&](const data::Column& c) { return matches(p, c.name); });
-  });
-  claim_columns(dataset, slim, table);
-  dataset.classes = classes;
-  const auto names = table.names();
-  if (!study.follow_up.empty() || std::ranges::find(names, study.target) == names.end()) return dataset;
-  const data::Column& target = table.at(study.target);
+namespace {
+
+/// The file of each modality that the study reads from such; "" for those that take columns.
+Strings files_by_modality(const std::string& operation, const Study& study, const NewRows& rows) {
+  Strings names, out(study.modalities.size());
+  for (const ModalityConfig& m : study.modalities) names.push_back(m.name);
+  for (const auto& [name, path] : rows.files) {
+    const auto it = std::ranges::find(names, name);
+    if (it == names.end())
+      throw ConfigError(text(operation, ": there is no modality \"", name, '"', closest(name, names)));
+    const auto m = static_cast<std::size_t>(it - names.begin());
+    if (study.modalities[m].files.empty())
+      throw ConfigError(text(operation, ": modality \"", name, "\" takes columns of the CSV, not a file"));
+    if (!out[m].empty())
+      throw ConfigError(text(operation, ": modality \"", name, "\" has two files, ", out[m], " and ", path));
+    out[m] = path;
+  }
+  for (std::size_t m = 0; m < names.size(); ++m) {
+    if (study.modalities[m].files.empty() && rows.csv.empty())
+      throw ConfigError(text(operation, ": modality \"", names[m],
+                             "\" takes columns\n  help: name a CSV of rows that has them"));
+    if (!study.modalities[m].files.empty() && out[m].empty())
+      throw ConfigError(text(operation, ": modality \"", names[m],
+                             "\" is read from NPY files\n  help: give its rows by --file \"", names[m], "=FILE.npy\""));
+  }
+  if (study.data.file.empty() && !rows.csv.empty())
+    throw ConfigError(text(operation, ": ", study.place.str(), " reads NPY files only; ", rows.csv, " does not fit it"));
+  return out;
+}
+
+/// The classes of new rows; none when one is not known.
+std::vector<std::int64_t> labels_of(const Study& study, const data::Column& target, const std::string& source,
+                                    const Strings& classes) {
+  std::vector<std::int64_t> labels;
   for (std::int64_t i = 0; i < target.size(); ++i)
-    if (target.missing(i)) return dataset;
+    if (target.missing(i)) return labels;
   for (std::int64_t i = 0; i < target.size(); ++i) {
     const std::string value = plain(target, i);
     const auto name = study.class_names.find(value);
     const auto it = std::ranges::find(classes, name == study.class_names.end() ? value : name->second);
     if (it == classes.end())
-      throw ConfigError(text("csv: ", csv_path, ": row ", i + 1, " is of class \"", value,
+      throw ConfigError(text(source, ": row ", i + 1, " is of class \"", value,
                              "\", which the model does not know", closest(value, classes)));
-    dataset.labels.push_back(it - classes.begin());
+    labels.push_back(it - classes.begin());
+  }
+  return labels;
+}
+
+}  // namespace
+
+Dataset load_rows(const char* operation, const Study& study, const NewRows& rows, const Preparation& preparation,
+                  const Strings& classes) {
+  const Place where{operation};
+  const Strings files = files_by_modality(operation, study, rows);
+  Dataset dataset;
+  dataset.classes = classes;
+  dataset.evidence.resize(rows.csv.empty() ? study.modalities.size() : 0);
+  std::optional<data::Table> table;
+  if (!rows.csv.empty()) {
+    table = read_table(study.data, rows.csv);
+    // New rows need not have the columns that only training uses.
+    Study slim = study;
+    std::erase_if(slim.data.exclude, [&](const std::string& p) {
+      return std::ranges::none_of(table->columns, [&](const data::Column& c) { return matches(p, c.name); });
+    });
+    claim_columns(dataset, slim, *table);
+  }
+  std::vector<std::int64_t> counts;
+  for (std::size_t m = 0; m < files.size(); ++m) {
+    if (files[m].empty()) continue;
+    Strings names;  // as in training: a file of names may not be here
+    for (const auto& part : preparation.encoders.at(m).parts) names.push_back(part.column);
+    std::vector<std::vector<double>> columns = stack({files[m]}, where, counts);
+    if (columns.size() != names.size())
+      throw ConfigError(text(operation, ": ", files[m], " has ", columns.size(), " columns, modality \"",
+                             study.modalities[m].name, "\" had ", names.size(), " in training"));
+    dataset.evidence[m] = evidence_of(study.modalities[m], files[m], std::move(columns), names);
+  }
+  for (const Evidence& e : dataset.evidence)
+    if (e.table.rows() != dataset.rows())
+      throw ConfigError(text(operation, ": ", e.table.source, " has ", e.table.rows(), " rows, ",
+                             dataset.evidence.front().table.source, " has ", dataset.rows()));
+  if (!rows.target.empty()) {
+    if (study.target_files.empty())
+      throw ConfigError(text(operation, ": the target \"", study.target, "\" is a column of the CSV, not a file"));
+    const data::Column target = column_of({rows.target}, nullptr, where, 0);
+    if (target.size() != dataset.rows())
+      throw ConfigError(text(operation, ": ", rows.target, " has ", target.size(), " classes for ", dataset.rows(),
+                             " rows"));
+    dataset.labels = labels_of(study, target, text(operation, ": ", rows.target), classes);
+  } else if (table && study.follow_up.empty()) {
+    const Strings names = table->names();
+    if (std::ranges::find(names, study.target) != names.end())
+      dataset.labels = labels_of(study, table->at(study.target), text("csv: ", rows.csv), classes);
   }
   return dataset;
 }

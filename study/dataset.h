@@ -3,6 +3,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <weft/data/csv.h>
@@ -57,8 +58,20 @@ data::Table read_table(const DataConfig& config, const std::string& path);
 /// modality that matches no column or that nobody has, labels of one class only, a positive class that does not
 /// occur; FileError for damaged files; MissingData when a file or folder is not there.
 Dataset load_dataset(const Study& study);
-/// For prediction: the modalities of `study` from another CSV, labels only if the target column is there and whole.
-Dataset load_rows(const Study& study, const std::string& csv_path, const std::vector<std::string>& classes);
+
+struct Preparation;
+/// Rows that a kept model is asked about. They take nothing from where its training data lie.
+struct NewRows {
+  std::string csv;  ///< empty: none
+  /// By the names of modalities: NPY files for those that the study reads from such.
+  std::vector<std::pair<std::string, std::string>> files = {};
+  std::string target = {};  ///< an NPY file of classes, where the study reads them from such; empty: not known
+};
+/// The modalities of `study` for new rows, labels only if the target is there and whole. Throws ConfigError beginning
+/// with `operation` for files that do not fit the study's modalities, FileError for damaged ones, MissingData when one
+/// is not there.
+Dataset load_rows(const char* operation, const Study& study, const NewRows& rows, const Preparation& preparation,
+                  const std::vector<std::string>& classes);
 
 /// What is learned from training rows before any method sees numbers: standardisation, filling of gaps, categories.
 struct Preparation {

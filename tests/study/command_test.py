@@ -40,6 +40,13 @@ def table(rows=60):
     return '\n'.join(lines) + '\n'
 
 
+def npy(values, width=0):
+    """An array (N,), or (N, width), of float64."""
+    shape = f'({len(values) // width}, {width})' if width else f'({len(values)},)'
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b'\n'
+    return b'\x93NUMPY\x01\x00' + len(header).to_bytes(2, 'little') + header + struct.pack(f'<{len(values)}d', *values)
+
+
 class Command(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -419,10 +426,8 @@ class Command(unittest.TestCase):
     def test_impute_needs_a_table(self):
         self.write('arrays.toml', '[study]\nname = "arrays"\ntarget = ["y.npy"]\n[data]\nfolder = "."\n[[modality]]\nname = "x"\n'
                    'file = "x.npy"\n')
-        header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (4,), }".ljust(117) + b'\n'
-        array = b'\x93NUMPY\x01\x00' + len(header).to_bytes(2, 'little') + header + struct.pack('<4d', 0, 1, 0, 1)
-        self.write('x.npy', array)
-        self.write('y.npy', array)
+        self.write('x.npy', npy([0, 1, 0, 1]))
+        self.write('y.npy', npy([0, 1, 0, 1]))
         self.fails(self.weft('impute', 'arrays.toml', 'small.csv'), 'arrays.toml reads NPY files; rows of a CSV do not fit it')
 
     def test_robustness(self):
@@ -484,6 +489,91 @@ class Command(unittest.TestCase):
             self.assertAlmostEqual(float(a), b, 6)
         self.write('small.csv', table())
         self.fails(self.weft('evaluate', 'model'), 'evaluate: the data of ', 'small.toml have changed since model was trained')
+
+    def test_kept_model_without_its_data(self):
+        """Its study names data by ${WEFT_DATA}; new rows need neither."""
+        os.mkdir(self.path('data'))
+        self.write('data/small.csv', table())
+        self.write('small.toml', STUDY.replace('small.csv', '${WEFT_DATA}/small.csv') + 'subgroups = ["age"]\n')
+        here = {'env': {'WEFT_DATA': self.path('data')}}
+        self.train(**here)
+        expected = self.weft('predict', 'model', 'small.csv', **here).stdout
+        shutil.rmtree(self.path('data'))
+        done = self.weft('predict', 'model', 'small.csv')
+        self.assertEqual((done.returncode, done.stderr, done.stdout), (0, '', expected))
+        self.assertTrue(expected.startswith('probability of 0,'))
+        self.assertEqual(self.weft('evaluate', 'model', '--rows', 'small.csv').returncode, 0)
+        # What needs the data says how to give them.
+        for command in 'evaluate', 'explain', 'impute':
+            self.fails(self.weft(command, 'model', *(['small.csv'] if command == 'impute' else [])),
+                       'small.toml:5: data not found: ${WEFT_DATA}/small.csv', 'help: set WEFT_DATA to the folder')
+        self.fails(self.weft('evaluate', 'model', **here), 'small.toml:5: data not found: ' + self.path('data/small.csv'))
+
+    def test_new_rows_of_arrays(self):
+        """Modalities of NPY files, beside columns and alone."""
+        image = [v for i in range(60) for v in ((i * 7) % 11 + 3 * (i % 2), (i * 5) % 13)]
+        self.write('image.npy', npy(image, 2))
+        self.write('names.txt', 'left\nright\n')
+        files = 'name = "image"\nfile = "${WEFT_DATA}/image.npy"\nfeature_names = "${WEFT_DATA}/names.txt"\nlog = true\n'
+        self.write('small.toml', STUDY.replace('name = "blood"\ncolumns = ["blood_*"]\n', files))
+        here = {'env': {'WEFT_DATA': self.root}}
+        trained = json.loads(self.train('--json', **here).stdout)
+        test = json.loads(self.read('model', 'model.json'))['test']
+        lines = table().splitlines()
+        self.write('new.csv', '\n'.join([lines[0]] + [lines[i + 1] for i in test]) + '\n')
+        self.write('new.npy', npy([v for i in test for v in image[2 * i:2 * i + 2]], 2))
+        rows = ['--file', 'image=new.npy', 'new.csv']
+        done = self.weft('predict', 'model', *rows)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout.splitlines()[0], 'probability of 0,probability of 1,weight of image,weight of rest')
+        judged = self.weft('evaluate', 'model', '--rows', 'new.csv', '--file', 'image=new.npy', '--json')
+        self.assertEqual(json.loads(judged.stdout), trained['test'], judged.stderr)
+        self.assertEqual(self.weft('explain', 'model', *rows, '-o', 'explained', '--by', 'age', **here).returncode, 0)
+        # A row whose numbers are all missing lacks the modality.
+        self.write('nan.npy', npy([float('nan')] * 2 * len(test), 2))
+        gaps = self.weft('predict', 'model', 'new.csv', '--file', 'image=nan.npy').stdout.splitlines()
+        self.assertEqual([line.split(',')[2:] for line in gaps[1:]], [['0', '1']] * len(test))
+        self.write('wide.npy', npy([1, 2, 3], 3))
+        self.write('one.npy', npy([1, 2], 2))
+        for args, expected in (
+                (['new.csv'], ['predict: modality "image" is read from NPY files', 'help: give its rows by --file "image=FILE.npy"']),
+                (rows[:2], ['predict: modality "rest" takes columns', 'help: name a CSV of rows that has them']),
+                (['new.csv', '--file', 'imge=new.npy'], ['predict: there is no modality "imge"; the closest name is "image"']),
+                (rows + ['--file', 'rest=new.npy'], ['predict: modality "rest" takes columns of the CSV, not a file']),
+                (rows + ['--file', 'image=x.npy'], ['predict: modality "image" has two files, new.npy and x.npy']),
+                (['new.csv', '--file', 'image'], ['predict: --file is "image"', 'help: write MODALITY=FILE.npy']),
+                (['new.csv', '--file', 'image=x.npy'], ['predict: data not found: x.npy']),
+                (['new.csv', '--file', 'image=wide.npy'], ['predict: wide.npy has 3 columns, modality "image" had 2 in training']),
+                (['new.csv', '--file', 'image=one.npy'], [f'predict: new.csv has {len(test)} rows, one.npy has 1'])):
+            self.fails(self.weft('predict', 'model', *args), *expected)
+        self.fails(self.weft('evaluate', 'model', *rows[:2], '--rows', 'new.csv', '--target', 'new.npy'),
+                   'evaluate: the target "sick" is a column of the CSV, not a file')
+        self.fails(self.weft('impute', 'model', 'new.csv', **here), 'reads NPY files; rows of a CSV do not fit it')
+
+        self.write('arrays.toml', '[study]\nname = "arrays"\ntarget = ["y.npy"]\n[data]\nfolder = "."\n[[modality]]\n' + files +
+                   '[train]\nepochs = 3\n')
+        self.write('y.npy', npy([i % 2 for i in range(60)]))
+        self.assertEqual(self.weft('train', 'arrays.toml', '--out', 'arrays', '--quiet', **here).returncode, 0)
+        done = self.weft('predict', 'arrays', '--file', 'image=new.npy')
+        self.assertEqual(len(done.stdout.splitlines()), len(test) + 1, done.stderr)
+        judge = ['evaluate', 'arrays', '--file', 'image=new.npy']
+        self.write('classes.npy', npy([i % 2 for i in test]))
+        judged = self.weft(*judge, '--target', 'classes.npy', '--json')
+        own = self.weft('evaluate', 'arrays', '--json', **here)
+        self.assertEqual(judged.returncode, 0, judged.stderr)
+        if json.loads(self.read('arrays', 'model.json'))['test'] == test:
+            self.assertEqual(judged.stdout, own.stdout)
+        self.write('other.npy', npy([2] * len(test)))
+        self.write('ones.npy', npy([1] * len(test)))
+        for args, expected in (
+                ([], 'evaluate: the classes of the new rows are not known'),
+                (['--target', 'y.npy'], f'evaluate: y.npy has 60 classes for {len(test)} rows'),
+                (['--target', 'other.npy'], 'evaluate: other.npy: row 1 is of class "2", which the model does not know'),
+                (['--target', 'ones.npy'], 'evaluate: all rows of new.npy are of class "1"'),
+                (['--rows', 'new.csv'], 'arrays.toml reads NPY files only; new.csv does not fit it')):
+            self.fails(self.weft(*judge, *args), expected)
+        self.fails(self.weft('explain', 'arrays', '--file', 'image=new.npy', '--by', 'age', **here),
+                   'explain: --by takes a column, and there is no CSV of new rows')
 
     def test_new_rows(self):
         self.train()
