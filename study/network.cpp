@@ -157,7 +157,13 @@ class Network final : public Method {
     trial.keep_checkpoint = true;
     const double sign = task.metric.higher_is_better ? 1 : -1;
     std::unique_ptr<Fitted> best;
-    for (const auto& settings : combinations(study_.select)) {
+    const auto all = combinations(study_.select);
+    const auto count = static_cast<std::int64_t>(all.size());
+    if (task.on_epoch)
+      trial.on_epoch = [&task, &trial, count](std::int64_t done, std::int64_t total, const Curve& curve) {
+        task.on_epoch((trial.trial - task.trial) * total + done, count * total, curve);
+      };
+    for (const auto& settings : all) {
       Study study = study_;
       for (const auto& [key, value] : settings) set_selectable(study, key, value);
       if (!task.checkpoint.empty()) trial.checkpoint = checkpoint_of(task, trial.trial - task.trial);

@@ -170,10 +170,18 @@ TEST_CASE("networks: a choice of settings, stopped anywhere and continued, train
   const auto method = make_fusion(small_study("folds = 2\n[select]\nlr = [0.01, 0.03]\nwidth = [4, 6]\n"), "gate");
   std::int64_t epochs = 0;
   Task task = fit.task();
-  task.on_epoch = [&](auto...) { ++epochs; };
+  // Progress goes on over all of the four.
+  std::int64_t last = 0;
+  task.on_epoch = [&](std::int64_t done, std::int64_t total, const Curve&) {
+    ++epochs;
+    CHECK(done > last);
+    CHECK(total == 4 * 2 * 6);
+    last = done;
+  };
   const auto whole = method->fit(task);
   whole->save(folder / "whole");
   const std::int64_t all = epochs;
+  CHECK(last > 3 * 2 * 6);
   task.checkpoint = folder / "checkpoint";
   for (const std::int64_t stop : {std::int64_t{1}, all / 2, all / 2 + 1, all - 1}) {
     CAPTURE(stop);
