@@ -128,6 +128,9 @@ void file_rows(Line& line, CLI::App* command) {
                    "rows of a modality that the study reads from NPY files; once per such modality")
       ->allow_extra_args(false)
       ->type_name("MODALITY=NPY");
+  command->add_option("--quality", line.options.qualities, "the same, of the quality of a modality")
+      ->allow_extra_args(false)
+      ->type_name("MODALITY=NPY");
 }
 
 void seed(Line& line, CLI::App* command) {

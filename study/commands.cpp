@@ -32,13 +32,21 @@ void print(const std::string& s) {
 }
 
 NewRows new_rows(const char* operation, const CommandOptions& options) {
-  NewRows rows{options.rows, {}, options.target};
-  for (const std::string& file : options.files) {
-    const std::size_t mark = file.find('=');
-    if (mark == 0 || mark == std::string::npos || mark + 1 == file.size())
-      throw ConfigError(text(operation, ": --file is \"", file, "\"\n  help: write MODALITY=FILE.npy"));
-    rows.files.emplace_back(file.substr(0, mark), file.substr(mark + 1));
-  }
+  const auto by_modality = [&](const char* option, const std::vector<std::string>& values) {
+    std::vector<std::pair<std::string, std::string>> out;
+    for (const std::string& value : values) {
+      const std::size_t mark = value.find('=');
+      if (mark == 0 || mark == std::string::npos || mark + 1 == value.size())
+        throw ConfigError(text(operation, ": ", option, " is \"", value, "\"\n  help: write MODALITY=FILE.npy"));
+      out.emplace_back(value.substr(0, mark), value.substr(mark + 1));
+    }
+    return out;
+  };
+  NewRows rows{options.rows, by_modality("--file", options.files), by_modality("--quality", options.qualities),
+               options.target};
+  if (rows.csv.empty() && rows.files.empty() && !(rows.qualities.empty() && rows.target.empty()))
+    throw ConfigError(text(operation, ": --quality and --target are about new rows, and none are named\n",
+                           "  help: name a CSV, or give them by --file"));
   return rows;
 }
 

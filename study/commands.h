@@ -12,11 +12,12 @@
 namespace weft::study {
 
 struct CommandOptions {
-  std::string study;  ///< a study file (train, compare) or a model's folder (evaluate, predict, explain)
-  std::string rows;   ///< a CSV of new rows (predict; optional for evaluate, explain)
+  std::string study;               ///< a study file (train, compare) or a model's folder (evaluate, predict, explain)
+  std::string rows;                ///< a CSV of new rows (predict; optional for evaluate, explain)
   std::vector<std::string> files;  ///< the same: "modality=rows.npy" for those that the study reads from NPY files
-  std::string target;              ///< evaluate: an NPY file of new rows' classes
-  std::string out;    ///< folder of results; predict: a CSV file; empty: runs/<study>, predict: stdout
+  std::vector<std::string> qualities;  ///< the same for its quality
+  std::string target;                  ///< evaluate: an NPY file of new rows' classes
+  std::string out;                     ///< folder of results; predict: a CSV file; empty: runs/<study>, predict: stdout
   std::optional<std::uint64_t> seed;
   std::optional<std::int64_t> splits;
   int jobs = 0;                          ///< 0: one per core
@@ -45,7 +46,8 @@ void run_predict(const CommandOptions& options);
 
 /// Writes to the standard output. Throws FileError when that fails.
 void print(const std::string& s);
-/// What --rows, --file and --target name. Throws ConfigError, beginning with the operation, for a --file without "=".
+/// What --rows, --file, --quality and --target name. Throws ConfigError, beginning with the operation, for a --file or
+/// --quality without "=".
 NewRows new_rows(const char* operation, const CommandOptions& options);
 /// Where results of a study go.
 std::string folder_of(const CommandOptions& options, const Study& study);

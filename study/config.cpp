@@ -200,6 +200,20 @@ EncoderConfig read_encoder(Section s) {
   return c;
 }
 
+/// Whether a name in the study means an array and not a column of the CSV.
+bool is_array(const std::string& name) { return name.ends_with(".npy") || name.find(".npz:") != std::string::npos; }
+
+/// A column, or NPY files as they can be opened from here.
+Strings column_or_files(Section& s, std::string_view key, const DataConfig& data) {
+  Strings names = s.strings(key);
+  const bool files = data.file.empty() || std::ranges::all_of(names, is_array);
+  if (!files && names.size() > 1)
+    throw ConfigError(text(s.place(key).str(), ": \"", key, "\" names ", names.size(), " columns, not one"));
+  if (files)
+    for (std::string& name : names) name = s.resolve(name, s.place(key), data.folder);
+  return names;
+}
+
 ModalityConfig read_modality(Section s, const DataConfig& data, const std::optional<EncoderConfig>& encoder) {
   ModalityConfig c;
   c.place = s.place();
@@ -219,6 +233,8 @@ ModalityConfig read_modality(Section s, const DataConfig& data, const std::optio
   if (!c.clip.empty() && (c.clip.size() != 2 || !(c.clip[0] < c.clip[1])))
     throw ConfigError(text(s.place("clip").str(), ": \"clip\" in [[modality]] takes the least and the largest value"));
   c.log = s.boolean("log", false);
+  c.quality = column_or_files(s, "quality", data);
+  c.quality_place = s.place("quality");
   if (encoder) c.encoder = *encoder;
   if (const toml::table* t = s.table("encoder")) c.encoder = read_encoder(s.inside(*t, "encoder of \"" + c.name + '"'));
   s.finish();
@@ -257,20 +273,6 @@ DataConfig read_data(Section s) {
   c.fixed_split = s.boolean("fixed_split", false);
   s.finish();
   return c;
-}
-
-/// Whether a name in the study means an array and not a column of the CSV.
-bool is_array(const std::string& name) { return name.ends_with(".npy") || name.find(".npz:") != std::string::npos; }
-
-/// A column, or NPY files as they can be opened from here.
-Strings column_or_files(Section& s, std::string_view key, const DataConfig& data) {
-  Strings names = s.strings(key);
-  const bool files = data.file.empty() || std::ranges::all_of(names, is_array);
-  if (!files && names.size() > 1)
-    throw ConfigError(text(s.place(key).str(), ": \"", key, "\" names ", names.size(), " columns, not one"));
-  if (files)
-    for (std::string& name : names) name = s.resolve(name, s.place(key), data.folder);
-  return names;
 }
 
 SplitConfig read_split(Section s, const DataConfig& data) {
@@ -472,7 +474,8 @@ Study parse_study(const std::string& source, const std::string& path, Environmen
 
   study.data = read_data(section("data"));
   if (study.data.file.empty() || std::ranges::all_of(target, is_array)) {
-    for (const std::string& f : target) study.target_files.push_back(top.resolve(f, study.target_place, study.data.folder));
+    for (const std::string& f : target)
+      study.target_files.push_back(top.resolve(f, study.target_place, study.data.folder));
   } else if (target.size() != 1) {
     throw ConfigError(text(study.target_place.str(), ": \"target\" names ", target.size(), " columns, not one"));
   } else {

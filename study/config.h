@@ -60,8 +60,10 @@ struct ModalityConfig {
   bool log = false;                       ///< numbers x become log2(1 + x), after clipping
   bool standardize = true;                ///< each column by itself
   bool indicators = false;                ///< a 0/1 column beside each that had gaps in training
+  /// A column of the CSV, or NPY files: how good each row's is known to be, from 0 to 1; empty: nobody knows.
+  std::vector<std::string> quality;
   EncoderConfig encoder;
-  Place place, columns_place;
+  Place place, columns_place, quality_place;
 };
 
 struct DataConfig {

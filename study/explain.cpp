@@ -316,8 +316,7 @@ void run_explain(const CommandOptions& options) {
   const bool own = named.csv.empty() && named.files.empty();
   // The subgroups of the study are those that are shown, and one more if it is asked for.
   if (!options.by.empty() &&
-      std::ranges::find(model.study.compare.subgroups, options.by) == model.study.compare.subgroups.end() &&
-      own) {
+      std::ranges::find(model.study.compare.subgroups, options.by) == model.study.compare.subgroups.end() && own) {
     model.study.compare.subgroups.push_back(options.by);
     model.study.compare.place = model.study.data.source_place;
   }

@@ -503,6 +503,7 @@ class Command(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr, done.stdout), (0, '', expected))
         self.assertTrue(expected.startswith('probability of 0,'))
         self.assertEqual(self.weft('evaluate', 'model', '--rows', 'small.csv').returncode, 0)
+        self.assertEqual(self.weft('inspect', 'model').returncode, 0)
         # What needs the data says how to give them.
         for command in 'evaluate', 'explain', 'impute':
             self.fails(self.weft(command, 'model', *(['small.csv'] if command == 'impute' else [])),
@@ -567,13 +568,43 @@ class Command(unittest.TestCase):
         self.write('ones.npy', npy([1] * len(test)))
         for args, expected in (
                 ([], 'evaluate: the classes of the new rows are not known'),
-                (['--target', 'y.npy'], f'evaluate: y.npy has 60 classes for {len(test)} rows'),
+                (['--target', 'y.npy'], f'evaluate: y.npy has 60 rows, the others {len(test)}'),
                 (['--target', 'other.npy'], 'evaluate: other.npy: row 1 is of class "2", which the model does not know'),
                 (['--target', 'ones.npy'], 'evaluate: all rows of new.npy are of class "1"'),
                 (['--rows', 'new.csv'], 'arrays.toml reads NPY files only; new.csv does not fit it')):
             self.fails(self.weft(*judge, *args), expected)
+        self.fails(self.weft('evaluate', 'arrays', '--target', 'classes.npy', **here),
+                   'evaluate: --quality and --target are about new rows, and none are named', 'help: name a CSV, or give them by --file')
         self.fails(self.weft('explain', 'arrays', '--file', 'image=new.npy', '--by', 'age', **here),
                    'explain: --by takes a column, and there is no CSV of new rows')
+
+    def test_quality_of_a_modality(self):
+        lines = table().splitlines()
+        good = [lines[0] + ',blood_quality'] + [line + (',0.3' if i % 3 else ',') for i, line in enumerate(lines[1:])]
+        self.write('small.csv', '\n'.join(good) + '\n')
+        self.write('small.toml', STUDY.replace('columns = ["blood_*"]\n', 'columns = ["blood_*"]\nquality = "blood_quality"\n'))
+        trained = json.loads(self.train('--json').stdout)
+        self.assertEqual(json.loads(self.weft('evaluate', 'model', '--json').stdout), trained['test'])
+        kept = json.loads(self.read('model', 'model.json'))
+        self.assertNotIn('quality', kept['preparation'])  # it is no evidence, neither there nor under rest = true
+        head = 'blood_a,blood_b,age,blood_quality\n'
+        self.write('new.csv', head + '1,2,30,1\n1,2,30,\n1,2,30,0.5\n1,2,30,0\n')
+        done = self.weft('predict', 'model', 'new.csv')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        weights = [float(line.split(',')[2]) for line in done.stdout.splitlines()[1:]]
+        self.assertEqual(weights[0], weights[1])
+        self.assertGreater(weights[1], weights[2])
+        self.assertGreater(weights[2], 10 * weights[3])
+        self.assertEqual(self.weft('explain', 'model', 'new.csv', '-o', 'explained').returncode, 0)
+        self.write('new.csv', head + '1,2,30,1\n1,2,30,1.5\n')
+        self.fails(self.weft('predict', 'model', 'new.csv'),
+                   'predict: the quality "blood_quality" of modality "blood" is 1.5 in row 2', 'help: bring it to a scale from 0 to 1')
+        self.write('small.csv', '\n'.join(good).replace(',0.3', ',-3', 1) + '\n')
+        self.both_fail('small.toml:9: the quality "blood_quality" of modality "blood" is -3 in row 2')
+        # Weights follow it, so it must not tell the class either.
+        tells = [lines[0] + ',blood_quality'] + [line + f',0.{1 + 7 * int(line[-1])}' for line in lines[1:]]
+        self.write('small.csv', '\n'.join(tells) + '\n')
+        self.both_fail('small.toml:6: column "blood_quality" of modality "blood" tells the class without an error')
 
     def test_new_rows(self):
         self.train()

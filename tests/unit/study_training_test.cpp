@@ -128,6 +128,43 @@ TEST_CASE("networks: a kept one answers as before, weights are 0 where a row lac
     }
 }
 
+TEST_CASE("networks: gate and relevance weigh by the quality that a study names, others do not look at it") {
+  Fit fit;
+  data::Column quality = data::Column::of_numbers("sharpness", {});
+  for (std::int64_t i = 0; i < 60; ++i) quality.numbers.push_back(i % 3 == 0 ? 0.2 : 1);
+  fit.dataset.evidence[0].quality = quality;
+  const Preparation preparation = Preparation::fit(fit.dataset, fit.split.train);
+  fit.x = preparation.apply(fit.dataset);
+  // The same rows, once with a sharp and once with a blurred signal; row 0 lacks it.
+  const std::vector<std::int64_t> rows = {0, 1, 2};
+  std::ranges::fill(quality.numbers, 1);
+  fit.dataset.evidence[0].quality = quality;
+  const data::Modalities sharp = preparation.apply(fit.dataset).rows(rows);
+  std::ranges::fill(quality.numbers, 0.2);
+  fit.dataset.evidence[0].quality = quality;
+  const data::Modalities blurred = preparation.apply(fit.dataset).rows(rows);
+  for (const char* name : {"gate", "relevance", "late", "softmax"}) {
+    CAPTURE(name);
+    const auto fitted = make_fusion(small_study("clip = 1\n"), name)->fit(fit.task());
+    const Outcome a = fitted->predict(sharp), b = fitted->predict(blurred);
+    const bool weighs = std::string(name) == "gate" || std::string(name) == "relevance";
+    CHECK((a.probabilities == b.probabilities) != weighs);
+    CHECK(a.weights[0] == 0);
+    CHECK(b.weights[0] == 0);
+    for (const std::size_t i : {2U, 4U}) {
+      if (!weighs) CHECK(a.weights[i] == b.weights[i]);
+      // relevance: (0.6 q + 0.4) / (0.6 q + 0.4 + 1).
+      if (std::string(name) == "relevance") {
+        CHECK(a.weights[i] == doctest::Approx(0.5));
+        CHECK(b.weights[i] == doctest::Approx(0.52 / 1.52));
+      }
+      // gate: the odds fall to a fifth.
+      if (std::string(name) == "gate")
+        CHECK(b.weights[i] / b.weights[i + 1] == doctest::Approx(0.2 * a.weights[i] / a.weights[i + 1]).epsilon(1e-4));
+    }
+  }
+}
+
 TEST_CASE("networks: stopped anywhere and continued, bitwise the same") {
   const Folder folder;
   const Fit fit;
