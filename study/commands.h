@@ -47,7 +47,7 @@ void run_predict(const CommandOptions& options);
 /// Writes to the standard output. Throws FileError when that fails.
 void print(const std::string& s);
 /// What --rows, --file, --quality and --target name. Throws ConfigError, beginning with the operation, for a --file or
-/// --quality without "=".
+/// --quality without "=", and for a --quality or --target without rows.
 NewRows new_rows(const char* operation, const CommandOptions& options);
 /// Where results of a study go.
 std::string folder_of(const CommandOptions& options, const Study& study);
