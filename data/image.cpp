@@ -3,8 +3,10 @@
 #include <cmath>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 #ifdef WEFT_WITH_IMAGES
 namespace {
@@ -67,8 +69,32 @@ namespace {
 /// What is known before anything is unpacked.
 struct Header {
   std::int64_t width = 0, height = 0;
-  bool wide = false;  // 16 bits
+  bool wide = false;    // 16 bits
+  int orientation = 1;  // of a JPEG: EXIF's
 };
+
+/// The orientation in a TIFF file as EXIF holds it; 1, as stored, where there is none that can be read.
+int orientation_of(std::string_view tiff) {
+  const bool little = tiff.starts_with(std::string_view("II*\0", 4));
+  if (!little && !tiff.starts_with(std::string_view("MM\0*", 4))) return 1;
+  bool inside = true;
+  const auto number = [&](std::size_t at, std::size_t count) {
+    std::uint32_t v = 0;
+    if (at > tiff.size() || count > tiff.size() - at) return inside = false, v;
+    for (std::size_t i = 0; i < count; ++i)
+      v = v << 8 | static_cast<unsigned char>(tiff[at + (little ? count - 1 - i : i)]);
+    return v;
+  };
+  const std::size_t directory = number(4, 4), entries = number(directory, 2);
+  constexpr std::uint32_t orientation = 0x0112, of_16_bits = 3;
+  for (std::size_t i = 0; inside && i < entries; ++i) {
+    const std::size_t at = directory + 2 + 12 * i;
+    if (number(at, 2) != orientation) continue;
+    const std::uint32_t type = number(at + 2, 2), count = number(at + 4, 4), value = number(at + 8, 2);
+    return inside && type == of_16_bits && count == 1 && value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
+  }
+  return 1;
+}
 
 /// Walks through a file without decoding it: a part that is missing is found here, where stb would invent the rest.
 class Walk {
@@ -105,7 +131,7 @@ class Walk {
       if ((at == 8) != (kind == "IHDR") || (kind == "IHDR" && size != 13))
         wrong(" is damaged: its header is misplaced");
       if (kind == "IHDR") {
-        h = {number(at + 8, 4), number(at + 12, 4), number(at + 16, 1) == 16};
+        h = {number(at + 8, 4), number(at + 12, 4), number(at + 16, 1) == 16, 1};
       } else if (kind == "IDAT") {
         numbers = true;
       } else if (kind == "IEND") {
@@ -120,12 +146,14 @@ class Walk {
     Header h;
     int scans = 0;
     std::uint32_t frame = 0;
+    std::optional<int> orientation;
     for (std::size_t at = 2;;) {
       if (number(at, 1) != 0xff) wrong(text(" is damaged: byte ", at, " begins no part of a JPEG"));
       while (number(at, 1) == 0xff) ++at;
       const std::uint32_t kind = number(at++, 1);
       if (kind == 0xd9) {
         if (scans == 0) wrong(" is damaged: it has no pixels");
+        h.orientation = orientation.value_or(1);
         return h;
       }
       const std::size_t size = number(at, 2);
@@ -140,8 +168,12 @@ class Walk {
           wrong(text(" has ", bits, " bits per number, taken are 8 in a JPEG"));
         if (frame != 0) wrong(" is damaged: it has two headers");
         frame = kind;
-        h = {number(at + 5, 2), number(at + 3, 2), false};
+        h = {number(at + 5, 2), number(at + 3, 2), false, 1};
       }
+      // The first part of that name counts, wherever it is.
+      if (constexpr std::string_view exif("Exif\0\0", 6);
+          kind == 0xe1 && !orientation && bytes_.substr(at + 2, size - 2).starts_with(exif))
+        orientation = orientation_of(bytes_.substr(at + 8, size - 8));
       if (kind == 0xc4) take_codes(at + 2, at + size);
       if (kind == 0xda) check_scan(at + 2, at + size, frame == 0xc2);
       at += size;
@@ -188,13 +220,22 @@ class Walk {
   std::uint32_t tables_ = 0;  // of a JPEG, seen so far: bit 16 * class + place
 };
 
-/// (H, W, C) as stb has it -> (C, H, W).
+/// (H, W, C) as stb has it -> (C, H, W), or (C, W, H), upright.
 template <class T, class From>
-Tensor planes(const From* from, std::int64_t height, std::int64_t width, std::int64_t channels) {
+Tensor planes(const From* from, std::int64_t height, std::int64_t width, std::int64_t channels, int orientation) {
+  // What EXIF says is where the stored first row and first column are to be seen: from 5 on, rows are columns.
+  const bool exchanged = orientation >= 5;
+  const bool last_row_first = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+  const bool last_column_first = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+  std::int64_t first = 0, down = width * channels, right = channels;
+  if (last_row_first) first += (height - 1) * down, down = -down;
+  if (last_column_first) first += (width - 1) * right, right = -right;
+  if (exchanged) std::swap(down, right), std::swap(height, width);
   Tensor x = empty({channels, height, width}, dtype_of<T>);
   T* to = x.mutable_data<T>();
   for (std::int64_t c = 0; c < channels; ++c)
-    for (std::int64_t i = 0; i < height * width; ++i) *to++ = static_cast<T>(from[i * channels + c]);
+    for (std::int64_t i = 0; i < height; ++i)
+      for (std::int64_t j = 0; j < width; ++j) *to++ = static_cast<T>(from[first + i * down + j * right + c]);
   return x;
 }
 
@@ -260,8 +301,9 @@ Tensor read_image([[maybe_unused]] const std::string& path, [[maybe_unused]] con
   }
   if (!pixels) throw said(" is damaged: " + (why == "outofmem" ? "it holds more than its size allows" : why));
   if (options.channels != 0) channels = options.channels;
-  return wide ? planes<std::int32_t>(static_cast<stbi_us*>(pixels.get()), height, width, channels)
-              : planes<std::uint8_t>(static_cast<stbi_uc*>(pixels.get()), height, width, channels);
+  const int orientation = options.apply_exif_orientation ? h.orientation : 1;
+  return wide ? planes<std::int32_t>(static_cast<stbi_us*>(pixels.get()), height, width, channels, orientation)
+              : planes<std::uint8_t>(static_cast<stbi_uc*>(pixels.get()), height, width, channels, orientation);
 #endif
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include <weft/autograd/ops.h>
+#include <weft/autograd/ops/checks.h>
 #include <weft/tensor/create.h>
 
 namespace weft {
@@ -93,6 +94,7 @@ Tensor Vae::log_likelihood(const Tensor& x, const Tensor& decoded) const {
   switch (likelihood) {
     case Likelihood::bernoulli: return -per_row(binary_cross_entropy_with_logits(decoded, x, Reduction::none));
     case Likelihood::categorical: {
+      detail::check_classes("Vae::log_likelihood", to(x, DType::int64), decoded.size(-1));
       const Tensor chosen = gather(log_softmax(decoded, -1), -1, unsqueeze(x, -1));
       return per_row(squeeze(chosen, -1));
     }

@@ -122,8 +122,15 @@ void out_csv(Line& line, CLI::App* command) {
   command->add_flag("--json", line.options.json, "print rows as JSON, where no --out is given");
 }
 
-void new_rows(Line& line, CLI::App* command) {
-  command->add_option("rows", line.options.rows, "a CSV with the study's columns")->required()->type_name("CSV");
+void file_rows(Line& line, CLI::App* command) {
+  command
+      ->add_option("--file", line.options.files,
+                   "rows of a modality that the study reads from NPY files; once per such modality")
+      ->allow_extra_args(false)
+      ->type_name("MODALITY=NPY");
+  command->add_option("--quality", line.options.qualities, "the same, of the quality of a modality")
+      ->allow_extra_args(false)
+      ->type_name("MODALITY=NPY");
 }
 
 void seed(Line& line, CLI::App* command) {
@@ -246,16 +253,21 @@ void add_evaluate(Line& line) {
                                    "  weft evaluate runs/alzheimer --rows new.csv   rows with the target\n");
   model_folder(line, command);
   command->add_option("--rows", line.options.rows, "a CSV with the study's columns and target")->type_name("CSV");
+  file_rows(line, command);
+  command->add_option("--target", line.options.target, "classes of new rows, where the study reads them from NPY files")
+      ->type_name("NPY");
   results(line, command);
   line.runs(command, run_evaluate);
 }
 
 void add_predict(Line& line) {
-  CLI::App* command = line.command("predict", "class probabilities and weights for the rows of a CSV",
+  CLI::App* command = line.command("predict", "class probabilities and weights for new rows",
                                    "  weft predict runs/alzheimer new.csv           a CSV on the terminal\n"
-                                   "  weft predict runs/alzheimer new.csv -o predictions.csv\n");
+                                   "  weft predict runs/alzheimer new.csv -o predictions.csv\n"
+                                   "  weft predict runs/lesions new.csv --file image=new.npy\n");
   model_folder(line, command);
-  new_rows(line, command);
+  command->add_option("rows", line.options.rows, "a CSV with the study's columns, where it has such")->type_name("CSV");
+  file_rows(line, command);
   out_csv(line, command);
   line.runs(command, run_predict);
 }
@@ -267,6 +279,7 @@ void add_explain(Line& line) {
   model_folder(line, command);
   command->add_option("rows", line.options.rows, "a CSV with the study's columns (the model's test rows)")
       ->type_name("CSV");
+  file_rows(line, command);
   command->add_option("-o,--out", line.options.out, "folder for explanations.json (the model's)")->type_name("FOLDER");
   command->add_option("--by", line.options.by, "a column whose values are groups, beside classes and subgroups")
       ->type_name("COLUMN");
@@ -284,7 +297,7 @@ void add_impute(Line& line) {
   command->add_option("model", line.options.study, "a study file, or the folder that weft train wrote")
       ->required()
       ->type_name("STUDY");
-  new_rows(line, command);
+  command->add_option("rows", line.options.rows, "a CSV with the study's columns")->required()->type_name("CSV");
   out_csv(line, command);
   seed(line, command);
   skip_missing(line, command);

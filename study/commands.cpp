@@ -31,6 +31,25 @@ void print(const std::string& s) {
     throw FileError(text("cannot write to the standard output: ", std::strerror(errno ? errno : EIO)));
 }
 
+NewRows new_rows(const char* operation, const CommandOptions& options) {
+  const auto by_modality = [&](const char* option, const std::vector<std::string>& values) {
+    std::vector<std::pair<std::string, std::string>> out;
+    for (const std::string& value : values) {
+      const std::size_t mark = value.find('=');
+      if (mark == 0 || mark == std::string::npos || mark + 1 == value.size())
+        throw ConfigError(text(operation, ": ", option, " is \"", value, "\"\n  help: write MODALITY=FILE.npy"));
+      out.emplace_back(value.substr(0, mark), value.substr(mark + 1));
+    }
+    return out;
+  };
+  NewRows rows{options.rows, by_modality("--file", options.files), by_modality("--quality", options.qualities),
+               options.target};
+  if (rows.csv.empty() && rows.files.empty() && !(rows.qualities.empty() && rows.target.empty()))
+    throw ConfigError(text(operation, ": --quality and --target are about new rows, and none are named\n",
+                           "  help: name a CSV, or give them by --file"));
+  return rows;
+}
+
 std::string folder_of(const CommandOptions& options, const Study& study) {
   return options.out.empty() ? "runs/" + study.name : options.out;
 }
@@ -224,12 +243,16 @@ void run_train(const CommandOptions& options) {
 void run_evaluate(const CommandOptions& options) {
   const Model model = load_model(options.study);
   const auto fitted = load_network(model, options.study);
-  const bool own = options.rows.empty();
+  const NewRows fresh = new_rows("evaluate", options);
+  const bool own = fresh.csv.empty() && fresh.files.empty();
+  const std::string what = own ? options.study : fresh.csv.empty() ? fresh.files.front().second : fresh.csv;
   const Dataset dataset =
       own ? load_kept(model, options.study, "evaluate", "train again, or name other rows with --rows")
-          : load_rows(model.study, options.rows, model.classes);
+          : load_rows("evaluate", model.study, fresh, model.preparation, model.classes);
+  if (dataset.labels.empty() && !model.study.target_files.empty())
+    throw ConfigError("evaluate: the classes of the new rows are not known\n  help: give them by --target FILE.npy");
   if (dataset.labels.empty())
-    throw ConfigError(text("evaluate: ", options.rows, " has no complete target column \"", model.study.target,
+    throw ConfigError(text("evaluate: ", what, " has no complete target column \"", model.study.target,
                            "\"\n  help: use weft predict for rows without a target"));
   std::vector<std::int64_t> rows = model.split.test;
   if (!own) {
@@ -237,7 +260,7 @@ void run_evaluate(const CommandOptions& options) {
     std::iota(rows.begin(), rows.end(), 0);
   }
   if (std::ranges::adjacent_find(dataset.labels, std::ranges::not_equal_to()) == dataset.labels.end())
-    throw ConfigError(text("evaluate: all rows of ", options.rows, " are of class \"",
+    throw ConfigError(text("evaluate: all rows of ", what, " are of class \"",
                            dataset.classes[static_cast<std::size_t>(dataset.labels.front())],
                            "\"; judging takes two classes or more"));
   const data::Modalities x = model.preparation.apply(dataset).rows(rows);
@@ -250,7 +273,8 @@ void run_evaluate(const CommandOptions& options) {
 void run_predict(const CommandOptions& options) {
   const Model model = load_model(options.study);
   const auto fitted = load_network(model, options.study);
-  const Dataset dataset = load_rows(model.study, options.rows, model.classes);
+  const Dataset dataset =
+      load_rows("predict", model.study, new_rows("predict", options), model.preparation, model.classes);
   const Outcome outcome = fitted->predict(model.preparation.apply(dataset));
   data::Table table;
   const auto rows = static_cast<std::size_t>(dataset.rows());

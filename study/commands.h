@@ -6,14 +6,18 @@
 
 #include <weft/data/csv.h>
 #include <weft/study/config.h>
+#include <weft/study/dataset.h>
 
 /// What the `weft` command does, without its command line. All throw weft::Error and print results to stdout.
 namespace weft::study {
 
 struct CommandOptions {
-  std::string study;  ///< a study file (train, compare) or a model's folder (evaluate, predict, explain)
-  std::string rows;   ///< a CSV of new rows (predict; optional for evaluate, explain)
-  std::string out;    ///< folder of results; predict: a CSV file; empty: runs/<study>, predict: stdout
+  std::string study;               ///< a study file (train, compare) or a model's folder (evaluate, predict, explain)
+  std::string rows;                ///< a CSV of new rows (predict; optional for evaluate, explain)
+  std::vector<std::string> files;  ///< the same: "modality=rows.npy" for those that the study reads from NPY files
+  std::vector<std::string> qualities;  ///< the same for its quality
+  std::string target;                  ///< evaluate: an NPY file of new rows' classes
+  std::string out;                     ///< folder of results; predict: a CSV file; empty: runs/<study>, predict: stdout
   std::optional<std::uint64_t> seed;
   std::optional<std::int64_t> splits;
   int jobs = 0;                          ///< 0: one per core
@@ -33,15 +37,18 @@ void run_compare(const CommandOptions& options);
 /// Trains the study's fusion and keeps it in the folder: model.json, network.safetensors, and training.json
 /// with its curves and its figures on the test rows. What `compare` writes to the same folder has other names.
 void run_train(const CommandOptions& options);
-/// Judges a kept model on its test rows, or on the rows of a CSV that has the target.
+/// Judges a kept model on its test rows, or on new rows with their classes.
 void run_evaluate(const CommandOptions& options);
-/// Class probabilities, and weights per modality, for the rows of a CSV.
+/// Class probabilities, and weights per modality, for new rows.
 void run_predict(const CommandOptions& options);
 
 // ---- what the commands of other files share
 
 /// Writes to the standard output. Throws FileError when that fails.
 void print(const std::string& s);
+/// What --rows, --file, --quality and --target name. Throws ConfigError, beginning with the operation, for a --file or
+/// --quality without "=", and for a --quality or --target without rows.
+NewRows new_rows(const char* operation, const CommandOptions& options);
 /// Where results of a study go.
 std::string folder_of(const CommandOptions& options, const Study& study);
 /// A table of results: to the CSV that --out names, or printed, as CSV or as JSON with an object per row.

@@ -33,7 +33,7 @@ std::string bash_values(const OptionText& option) {
   if (option.value == "STUDY") return "_weft_files toml";
   if (option.value == "CSV") return "_weft_files csv";
   if (option.value == "MODEL" || option.value == "FOLDER") return "_weft_folders";
-  if (option.value == "FILE" || option.value == "DATA") return "_weft_files ''";
+  if (option.value == "FILE" || option.value == "DATA" || option.value == "NPY") return "_weft_files ''";
   return ":";
 }
 
@@ -57,7 +57,7 @@ std::string zsh_values(const OptionText& option) {
   if (option.value == "STUDY") return text(':', name, ":_files -g \"*.toml(-.)\"");
   if (option.value == "CSV") return text(':', name, ":_files -g \"*.csv(-.)\"");
   if (option.value == "MODEL" || option.value == "FOLDER") return text(':', name, ":_files -/");
-  if (option.value == "FILE" || option.value == "DATA") return text(':', name, ":_files");
+  if (option.value == "FILE" || option.value == "DATA" || option.value == "NPY") return text(':', name, ":_files");
   return text(':', name, ": ");
 }
 

@@ -29,8 +29,13 @@ std::string quoted(const Strings& names) {
 /// One table of the file. Remembers which keys were asked for, so that finish() can reject the others.
 class Section {
  public:
-  Section(const toml::table& table, std::string name, std::string file)
-      : table_(table), name_(std::move(name)), file_(std::move(file)) {}
+  Section(const toml::table& table, std::string name, std::string file, Environment environment)
+      : table_(table), name_(std::move(name)), file_(std::move(file)), environment_(environment) {}
+
+  /// A table inside this one.
+  Section inside(const toml::table& table, std::string name) const {
+    return {table, std::move(name), file_, environment_};
+  }
 
   Place place() const { return {file_, table_.source().begin.line}; }
   Place place(const toml::node& node) const { return {file_, node.source().begin.line}; }
@@ -112,6 +117,16 @@ class Section {
     return node->as_table();
   }
 
+  /// A path as it can be opened from here: relative ones begin at the study file, or at [data] folder.
+  std::string resolve(const std::string& path, const Place& where, const std::string& folder = {}) const {
+    namespace fs = std::filesystem;
+    const std::string expanded = expand(path, where);
+    if (!unset_name(expanded).empty()) return expanded;
+    const fs::path p(expanded);
+    const fs::path base = folder.empty() ? fs::path(file_).parent_path() : fs::path(folder);
+    return (p.is_absolute() ? p : base / p).lexically_normal().string();
+  }
+
   /// Throws at the first key that nobody asked for.
   void finish() const {
     for (const auto& [key, node] : table_) {
@@ -128,6 +143,23 @@ class Section {
   }
 
  private:
+  /// Replaces ${NAME} by the environment.
+  std::string expand(const std::string& path, const Place& where) const {
+    std::string out;
+    for (std::size_t at = 0; at < path.size();) {
+      const std::size_t open = path.find("${", at);
+      const std::size_t close = open == std::string::npos ? open : path.find('}', open);
+      if (close == std::string::npos) return out + path.substr(at);
+      const char* value = std::getenv(path.substr(open + 2, close - open - 2).c_str());
+      if (!value || !*value) {
+        if (environment_ == Environment::optional) return path;
+        throw MissingData(where, path);
+      }
+      out += path.substr(at, open - at) + value;
+      at = close + 1;
+    }
+    return out;
+  }
   [[noreturn]] void wrong_type(const toml::node& node, std::string_view key, const char* wanted) const {
     std::ostringstream kind;
     kind << node.type();
@@ -152,36 +184,9 @@ class Section {
 
   const toml::table& table_;
   std::string name_, file_;
+  Environment environment_;
   Strings known_;
 };
-
-/// Replaces ${NAME} by the environment.
-std::string expand(const std::string& path, const Place& where) {
-  std::string out;
-  for (std::size_t at = 0; at < path.size();) {
-    const std::size_t open = path.find("${", at);
-    const std::size_t close = open == std::string::npos ? open : path.find('}', open);
-    if (close == std::string::npos) {
-      out += path.substr(at);
-      break;
-    }
-    const std::string name = path.substr(open + 2, close - open - 2);
-    const char* value = std::getenv(name.c_str());
-    if (!value || !*value)
-      throw MissingData(where, path, text("set ", name, " to the folder that holds the data sets"));
-    out += path.substr(at, open - at) + value;
-    at = close + 1;
-  }
-  return out;
-}
-
-/// A path of the study file as it can be opened from here: relative ones begin at the study file, or at [data] folder.
-std::string resolve(const std::string& path, const Place& where, const std::string& folder = {}) {
-  namespace fs = std::filesystem;
-  const fs::path p(expand(path, where));
-  const fs::path base = folder.empty() ? fs::path(where.file).parent_path() : fs::path(folder);
-  return (p.is_absolute() ? p : base / p).lexically_normal().string();
-}
 
 EncoderConfig read_encoder(Section s) {
   EncoderConfig c;
@@ -195,8 +200,21 @@ EncoderConfig read_encoder(Section s) {
   return c;
 }
 
-ModalityConfig read_modality(Section s, const DataConfig& data, const std::optional<EncoderConfig>& encoder,
-                             const std::string& file) {
+/// Whether a name in the study means an array and not a column of the CSV.
+bool is_array(const std::string& name) { return name.ends_with(".npy") || name.find(".npz:") != std::string::npos; }
+
+/// A column, or NPY files as they can be opened from here.
+Strings column_or_files(Section& s, std::string_view key, const DataConfig& data) {
+  Strings names = s.strings(key);
+  const bool files = data.file.empty() || std::ranges::all_of(names, is_array);
+  if (!files && names.size() > 1)
+    throw ConfigError(text(s.place(key).str(), ": \"", key, "\" names ", names.size(), " columns, not one"));
+  if (files)
+    for (std::string& name : names) name = s.resolve(name, s.place(key), data.folder);
+  return names;
+}
+
+ModalityConfig read_modality(Section s, const DataConfig& data, const std::optional<EncoderConfig>& encoder) {
   ModalityConfig c;
   c.place = s.place();
   c.name = s.string("name");
@@ -215,8 +233,10 @@ ModalityConfig read_modality(Section s, const DataConfig& data, const std::optio
   if (!c.clip.empty() && (c.clip.size() != 2 || !(c.clip[0] < c.clip[1])))
     throw ConfigError(text(s.place("clip").str(), ": \"clip\" in [[modality]] takes the least and the largest value"));
   c.log = s.boolean("log", false);
+  c.quality = column_or_files(s, "quality", data);
+  c.quality_place = s.place("quality");
   if (encoder) c.encoder = *encoder;
-  if (const toml::table* t = s.table("encoder")) c.encoder = read_encoder({*t, "encoder of \"" + c.name + '"', file});
+  if (const toml::table* t = s.table("encoder")) c.encoder = read_encoder(s.inside(*t, "encoder of \"" + c.name + '"'));
   s.finish();
   const int ways = !c.columns.empty() + c.rest + !c.files.empty();
   if (ways != 1)
@@ -224,8 +244,8 @@ ModalityConfig read_modality(Section s, const DataConfig& data, const std::optio
         text(c.place.str(), ": modality \"", c.name, "\" needs exactly one of columns, rest = true, files"));
   if (c.files.empty() && data.file.empty())
     throw ConfigError(text(c.place.str(), ": modality \"", c.name, "\" takes columns, but [data] names no CSV file"));
-  for (std::string& f : c.files) f = resolve(f, c.place, data.folder);
-  if (!c.feature_names.empty()) c.feature_names = resolve(c.feature_names, c.place, data.folder);
+  for (std::string& f : c.files) f = s.resolve(f, c.place, data.folder);
+  if (!c.feature_names.empty()) c.feature_names = s.resolve(c.feature_names, c.place, data.folder);
   return c;
 }
 
@@ -233,9 +253,9 @@ DataConfig read_data(Section s) {
   DataConfig c;
   c.place = s.place();
   const std::string folder = s.string("folder");
-  if (!folder.empty()) c.folder = resolve(folder, s.place("folder"));
+  if (!folder.empty()) c.folder = s.resolve(folder, s.place("folder"));
   const std::string file = s.string("file");
-  if (!file.empty()) c.file = resolve(file, s.place("file"), c.folder);
+  if (!file.empty()) c.file = s.resolve(file, s.place("file"), c.folder);
   c.source_place = s.place(s.has("file") ? "file" : "folder");
   c.exclude = s.strings("exclude");
   c.missing = s.strings("missing");
@@ -255,27 +275,13 @@ DataConfig read_data(Section s) {
   return c;
 }
 
-/// Whether a name in the study means an array and not a column of the CSV.
-bool is_array(const std::string& name) { return name.ends_with(".npy") || name.find(".npz:") != std::string::npos; }
-
-/// A column, or NPY files as they can be opened from here.
-Strings column_or_files(Section& s, std::string_view key, const DataConfig& data) {
-  Strings names = s.strings(key);
-  const bool files = data.file.empty() || std::ranges::all_of(names, is_array);
-  if (!files && names.size() > 1)
-    throw ConfigError(text(s.place(key).str(), ": \"", key, "\" names ", names.size(), " columns, not one"));
-  if (files)
-    for (std::string& name : names) name = resolve(name, s.place(key), data.folder);
-  return names;
-}
-
 SplitConfig read_split(Section s, const DataConfig& data) {
   SplitConfig c;
   c.place = s.place();
   c.group = column_or_files(s, "group", data);
   c.site = column_or_files(s, "site", data);
   c.time = column_or_files(s, "time", data);
-  if (s.has("file")) c.file = resolve(s.string("file"), s.place("file"));
+  if (s.has("file")) c.file = s.resolve(s.string("file"), s.place("file"));
   c.kind = s.one_of("kind", {"stratified", "grouped", "site", "time", "file"},
                     !c.file.empty()   ? "file"
                     : !c.site.empty() ? "site"
@@ -408,7 +414,7 @@ CompareConfig read_compare(Section s, const DataConfig& data) {
   c.given_seeds = s.integer("given_seeds", c.given_seeds, 0, 1000);
   c.subgroups = s.strings("subgroups");
   for (std::string& name : c.subgroups)
-    if (is_array(name)) name = resolve(name, s.place("subgroups"), data.folder);
+    if (is_array(name)) name = s.resolve(name, s.place("subgroups"), data.folder);
   c.refer = s.number("refer", c.refer, 0.01, 0.99);
   c.test = s.number("test", c.test, 0.01, 0.9);
   c.metric = read_metric(s, "roc_auc");
@@ -419,7 +425,7 @@ CompareConfig read_compare(Section s, const DataConfig& data) {
 
 }  // namespace
 
-Study parse_study(const std::string& source, const std::string& path) {
+Study parse_study(const std::string& source, const std::string& path, Environment environment) {
   toml::table root;
   try {
     root = toml::parse(source, path);
@@ -428,11 +434,11 @@ Study parse_study(const std::string& source, const std::string& path) {
     if (!what.empty() && what[0] >= 'A' && what[0] <= 'Z') what[0] = static_cast<char>(what[0] - 'A' + 'a');
     throw ConfigError(text(path, ":", e.source().begin.line, ": not TOML: ", what));
   }
-  Section top(root, "the study file", path);
+  Section top(root, "the study file", path, environment);
   static const toml::table none;
   const auto section = [&](std::string_view key) {
     const toml::table* t = top.table(key);
-    return Section(t ? *t : none, text('[', key, ']'), path);
+    return top.inside(t ? *t : none, text('[', key, ']'));
   };
 
   Study study;
@@ -468,7 +474,8 @@ Study parse_study(const std::string& source, const std::string& path) {
 
   study.data = read_data(section("data"));
   if (study.data.file.empty() || std::ranges::all_of(target, is_array)) {
-    for (const std::string& f : target) study.target_files.push_back(resolve(f, study.target_place, study.data.folder));
+    for (const std::string& f : target)
+      study.target_files.push_back(top.resolve(f, study.target_place, study.data.folder));
   } else if (target.size() != 1) {
     throw ConfigError(text(study.target_place.str(), ": \"target\" names ", target.size(), " columns, not one"));
   } else {
@@ -482,7 +489,7 @@ Study parse_study(const std::string& source, const std::string& path) {
   if (!modalities->is_array_of_tables())
     throw ConfigError(text(top.place(*modalities).str(), ": write [[modality]] with two brackets, once per modality"));
   for (const toml::node& node : *modalities->as_array()) {
-    study.modalities.push_back(read_modality({*node.as_table(), "[[modality]]", path}, study.data, encoder, path));
+    study.modalities.push_back(read_modality(top.inside(*node.as_table(), "[[modality]]"), study.data, encoder));
     const ModalityConfig& last = study.modalities.back();
     for (std::size_t i = 0; i + 1 < study.modalities.size(); ++i) {
       if (study.modalities[i].name == last.name)

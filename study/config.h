@@ -31,11 +31,11 @@ auto located(const Place& where, F&& f) {
 /// Thrown when a study's data are not on this machine (as opposed to being wrong), so that a demonstration
 /// may go on without them.
 struct MissingData : FileError {
-  MissingData(const Place& where, const std::string& missing, const std::string& help = {})
-      : FileError(text(where.str(), ": data not found: ", missing, help.empty() ? "" : "\n  help: ", help)),
-        reason(text("data not found: ", missing, help.empty() ? "" : " (", help, help.empty() ? "" : ")")) {}
+  MissingData(const Place& where, const std::string& missing);
   std::string reason;  ///< in one line, without the place
 };
+/// The first NAME of the ${NAME} in a path that the environment does not set; empty: there is none.
+std::string unset_name(const std::string& path);
 
 struct EncoderConfig {
   std::string type = "mlp";  ///< mlp | linear | identity | cnn | cnn1d
@@ -60,8 +60,10 @@ struct ModalityConfig {
   bool log = false;                       ///< numbers x become log2(1 + x), after clipping
   bool standardize = true;                ///< each column by itself
   bool indicators = false;                ///< a 0/1 column beside each that had gaps in training
+  /// A column of the CSV, or NPY files: how good each row's is known to be, from 0 to 1; empty: nobody knows.
+  std::vector<std::string> quality;
   EncoderConfig encoder;
-  Place place, columns_place;
+  Place place, columns_place, quality_place;
 };
 
 struct DataConfig {
@@ -199,7 +201,10 @@ void set_selectable(Study& study, const std::string& key, double value);
 /// with file and line (unknown key, wrong type, value out of range, unknown name: with the closest one),
 /// FileError when the file cannot be read, MissingData when a path uses an environment variable that is not set.
 Study load_study(const std::string& path);
+/// Whether all ${NAME} in paths must be set. A kept model answers for new rows where its training data are not: with
+/// `optional` such paths stay as they are written, and MissingData comes when one is opened.
+enum class Environment : std::uint8_t { required, optional };
 /// The same from memory; `path` is what messages and relative paths are about.
-Study parse_study(const std::string& text, const std::string& path);
+Study parse_study(const std::string& text, const std::string& path, Environment environment = Environment::required);
 
 }  // namespace weft::study

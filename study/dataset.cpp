@@ -149,7 +149,10 @@ void drop_left_out(Dataset& dataset) {
     for (const std::int64_t i : kept) out.push_back(values[static_cast<std::size_t>(i)]);
     values = std::move(out);
   };
-  for (Evidence& e : dataset.evidence) e.table = e.table.take(kept);
+  for (Evidence& e : dataset.evidence) {
+    e.table = e.table.take(kept);
+    if (!e.quality.numbers.empty()) take(e.quality.numbers);
+  }
   take(dataset.labels);
   if (!dataset.time.empty()) take(dataset.time);
   if (dataset.group) take(dataset.group->code);
@@ -224,10 +227,11 @@ void claim_columns(Dataset& dataset, const Study& study, const data::Table& tabl
     if (!study.data.exclude.empty())
       for (const std::size_t j : table.match(study.data.exclude)) taken[j] = true;
   });
-  // What says how rows are split, or what becomes of a patient, is no evidence.
+  // What says how rows are split, how good a modality is, or what becomes of a patient, is no evidence.
   Strings apart = {study.target, study.data.split_column, study.follow_up};
   for (const Strings* names : {&study.split.group, &study.split.site, &study.split.time})
     apart.insert(apart.end(), names->begin(), names->end());
+  for (const ModalityConfig& m : study.modalities) apart.insert(apart.end(), m.quality.begin(), m.quality.end());
   for (std::size_t j = 0; j < table.columns.size(); ++j)
     if (std::ranges::find(apart, table.columns[j].name) != apart.end()) taken[j] = true;
 
@@ -308,8 +312,21 @@ std::vector<std::vector<double>> stack(const Strings& files, const Place& where,
   return columns;
 }
 
+/// Columns of arrays as the evidence of a modality; without names they are numbered.
+Evidence evidence_of(const ModalityConfig& modality, const std::string& source,
+                     std::vector<std::vector<double>> columns, const Strings& names) {
+  Evidence evidence{modality.name, {source, {}}, options_of(modality)};
+  for (std::size_t j = 0; j < columns.size(); ++j) {
+    std::string name = names.empty() ? text("feature_", j + 1) : names[j];
+    evidence.table.columns.push_back(data::Column::of_numbers(std::move(name), std::move(columns[j])));
+    if (matches_any(modality.categorical, evidence.table.columns.back().name))
+      evidence.table.columns.back() = as_text(evidence.table.columns.back());
+    transform(evidence.table.columns.back(), modality);
+  }
+  return evidence;
+}
+
 Evidence read_arrays(const ModalityConfig& modality, std::vector<std::int64_t>& counts) {
-  Evidence evidence{modality.name, {modality.files.front(), {}}, options_of(modality)};
   std::vector<std::vector<double>> columns = stack(modality.files, modality.place, counts);
   Strings names;
   if (!modality.feature_names.empty()) {
@@ -321,14 +338,7 @@ Evidence read_arrays(const ModalityConfig& modality, std::vector<std::int64_t>& 
       throw ConfigError(text(modality.place.str(), ": ", modality.feature_names, " names ", names.size(), " features, ",
                              modality.files.front(), " has ", columns.size()));
   }
-  for (std::size_t j = 0; j < columns.size(); ++j) {
-    std::string name = names.empty() ? text("feature_", j + 1) : names[j];
-    evidence.table.columns.push_back(data::Column::of_numbers(std::move(name), std::move(columns[j])));
-    if (matches_any(modality.categorical, evidence.table.columns.back().name))
-      evidence.table.columns.back() = as_text(evidence.table.columns.back());
-    transform(evidence.table.columns.back(), modality);
-  }
-  return evidence;
+  return evidence_of(modality, modality.files.front(), std::move(columns), names);
 }
 
 /// The modalities that are in files; the target too where it is. `counts`: rows of each of the target's files.
@@ -364,8 +374,21 @@ data::Column column_of(const Strings& names, const data::Table* table, const Pla
   if (columns.size() != 1)
     throw ConfigError(text(where.str(), ": ", names.front(), " has ", columns.size(), " columns, not one"));
   if (rows > 0 && static_cast<std::int64_t>(columns[0].size()) != rows)
-    throw ConfigError(text(where.str(), ": ", names.front(), " has ", columns[0].size(), " rows, the target ", rows));
+    throw ConfigError(text(where.str(), ": ", names.front(), " has ", columns[0].size(), " rows, the others ", rows));
   return data::Column::of_numbers(std::filesystem::path(names.front()).stem().string(), std::move(columns[0]));
+}
+
+/// Where a row says nothing of its quality, it counts as if nobody had asked.
+void set_quality(Evidence& evidence, data::Column quality, const Place& where) {
+  const std::string what = text(where.str(), ": the quality \"", quality.name, "\" of modality \"", evidence.name, '"');
+  if (quality.categorical) throw ConfigError(text(what, " holds text, not numbers from 0 to 1"));
+  for (std::size_t i = 0; i < quality.numbers.size(); ++i) {
+    double& v = quality.numbers[i];
+    if (std::isnan(v)) v = 1;
+    if (!(v >= 0 && v <= 1))
+      throw ConfigError(text(what, " is ", v, " in row ", i + 1, "\n  help: bring it to a scale from 0 to 1"));
+  }
+  evidence.quality = std::move(quality);
 }
 
 /// Groups, sites, times and subgroups.
@@ -494,6 +517,13 @@ Dataset load_dataset(const Study& study) {
     naming.leave_out.emplace_back();
   }
   label(dataset, naming, target);
+  for (std::size_t m = 0; m < study.modalities.size(); ++m) {
+    const ModalityConfig& modality = study.modalities[m];
+    if (modality.quality.empty()) continue;
+    const data::Table* columns = table ? &*table : nullptr;
+    set_quality(dataset.evidence[m], column_of(modality.quality, columns, modality.quality_place, target.size()),
+                modality.quality_place);
+  }
   if (table) located(study.data.place, [&] { read_split_column(dataset, study, *table); });
   read_partings(dataset, study, table ? &*table : nullptr);
   drop_left_out(dataset);
@@ -502,31 +532,136 @@ Dataset load_dataset(const Study& study) {
   return dataset;
 }
 
-Dataset load_rows(const Study& study, const std::string& csv_path, const std::vector<std::string>& classes) {
-  Dataset dataset;
-  if (std::ranges::any_of(study.modalities, [](const ModalityConfig& m) { return !m.files.empty(); }))
-    throw ConfigError(text("predict: ", study.place.str(), " reads NPY files; rows of a CSV do not fit it"));
-  const data::Table table = read_table(study.data, csv_path);
-  // New rows need not have the columns that only training uses.
-  Study slim = study;
-  std::erase_if(slim.data.exclude, [&](const std::string& p) {
-    return std::ranges::none_of(table.columns, [&](const data::Column& c) { return matches(p, c.name); });
-  });
-  claim_columns(dataset, slim, table);
-  dataset.classes = classes;
-  const auto names = table.names();
-  if (!study.follow_up.empty() || std::ranges::find(names, study.target) == names.end()) return dataset;
-  const data::Column& target = table.at(study.target);
+namespace {
+
+bool in_files(const Strings& names) { return !names.empty() && names.front().find(".np") != std::string::npos; }
+
+/// The place of a modality that the command line names.
+std::size_t place_of(const std::string& operation, const Study& study, const std::string& name) {
+  Strings names;
+  for (const ModalityConfig& m : study.modalities) names.push_back(m.name);
+  const auto it = std::ranges::find(names, name);
+  if (it == names.end())
+    throw ConfigError(text(operation, ": there is no modality \"", name, '"', closest(name, names)));
+  return static_cast<std::size_t>(it - names.begin());
+}
+
+/// The file of each modality that the study reads from such; "" for those that take columns.
+Strings files_by_modality(const std::string& operation, const Study& study, const NewRows& rows) {
+  Strings out(study.modalities.size());
+  for (const auto& [name, path] : rows.files) {
+    const std::size_t m = place_of(operation, study, name);
+    if (study.modalities[m].files.empty())
+      throw ConfigError(text(operation, ": modality \"", name, "\" takes columns of the CSV, not a file"));
+    if (!out[m].empty())
+      throw ConfigError(text(operation, ": modality \"", name, "\" has two files, ", out[m], " and ", path));
+    out[m] = path;
+  }
+  for (std::size_t m = 0; m < out.size(); ++m) {
+    const ModalityConfig& modality = study.modalities[m];
+    if (modality.files.empty() && rows.csv.empty())
+      throw ConfigError(text(operation, ": modality \"", modality.name,
+                             "\" takes columns\n  help: name a CSV of rows that has them"));
+    if (!modality.files.empty() && out[m].empty())
+      throw ConfigError(text(operation, ": modality \"", modality.name,
+                             "\" is read from NPY files\n  help: give its rows by --file \"", modality.name,
+                             "=FILE.npy\""));
+  }
+  if (study.data.file.empty() && !rows.csv.empty())
+    throw ConfigError(
+        text(operation, ": ", study.place.str(), " reads NPY files only; ", rows.csv, " does not fit it"));
+  return out;
+}
+
+/// The quality of modalities in new rows, from where the study has it.
+void read_quality(Dataset& dataset, const std::string& operation, const Study& study, const NewRows& rows,
+                  const data::Table* table) {
+  const Place where{operation};
+  Strings files(study.modalities.size());
+  for (const auto& [name, path] : rows.qualities) {
+    const std::size_t m = place_of(operation, study, name);
+    if (!in_files(study.modalities[m].quality))
+      throw ConfigError(text(operation, ": the study reads no quality of modality \"", name, "\" from a file"));
+    files[m] = path;
+  }
+  for (std::size_t m = 0; m < files.size(); ++m) {
+    const ModalityConfig& modality = study.modalities[m];
+    if (modality.quality.empty()) continue;
+    const bool in_file = in_files(modality.quality);
+    if (in_file && files[m].empty())
+      throw ConfigError(text(operation, ": the quality of modality \"", modality.name,
+                             "\" is read from NPY files\n  help: give that of its rows by --quality \"", modality.name,
+                             "=FILE.npy\""));
+    if (!in_file && !table)
+      throw ConfigError(text(operation, ": the quality of modality \"", modality.name,
+                             "\" is a column\n  help: name a CSV of rows that has it"));
+    set_quality(dataset.evidence[m],
+                column_of(in_file ? Strings{files[m]} : modality.quality, table, where, dataset.rows()), where);
+  }
+}
+
+/// The classes of new rows; none when one is not known.
+std::vector<std::int64_t> labels_of(const Study& study, const data::Column& target, const std::string& source,
+                                    const Strings& classes) {
+  std::vector<std::int64_t> labels;
   for (std::int64_t i = 0; i < target.size(); ++i)
-    if (target.missing(i)) return dataset;
+    if (target.missing(i)) return labels;
   for (std::int64_t i = 0; i < target.size(); ++i) {
     const std::string value = plain(target, i);
     const auto name = study.class_names.find(value);
     const auto it = std::ranges::find(classes, name == study.class_names.end() ? value : name->second);
     if (it == classes.end())
-      throw ConfigError(text("csv: ", csv_path, ": row ", i + 1, " is of class \"", value,
-                             "\", which the model does not know", closest(value, classes)));
-    dataset.labels.push_back(it - classes.begin());
+      throw ConfigError(text(source, ": row ", i + 1, " is of class \"", value, "\", which the model does not know",
+                             closest(value, classes)));
+    labels.push_back(it - classes.begin());
+  }
+  return labels;
+}
+
+}  // namespace
+
+Dataset load_rows(const char* operation, const Study& study, const NewRows& rows, const Preparation& preparation,
+                  const Strings& classes) {
+  const Place where{operation};
+  const Strings files = files_by_modality(operation, study, rows);
+  Dataset dataset;
+  dataset.classes = classes;
+  dataset.evidence.resize(rows.csv.empty() ? study.modalities.size() : 0);
+  std::optional<data::Table> table;
+  if (!rows.csv.empty()) {
+    table = read_table(study.data, rows.csv);
+    // New rows need not have the columns that only training uses.
+    Study slim = study;
+    std::erase_if(slim.data.exclude, [&](const std::string& p) {
+      return std::ranges::none_of(table->columns, [&](const data::Column& c) { return matches(p, c.name); });
+    });
+    claim_columns(dataset, slim, *table);
+  }
+  std::vector<std::int64_t> counts;
+  for (std::size_t m = 0; m < files.size(); ++m) {
+    if (files[m].empty()) continue;
+    Strings names;  // as in training: a file of names may not be here
+    for (const auto& part : preparation.encoders.at(m).parts) names.push_back(part.column);
+    std::vector<std::vector<double>> columns = stack({files[m]}, where, counts);
+    if (columns.size() != names.size())
+      throw ConfigError(text(operation, ": ", files[m], " has ", columns.size(), " columns, modality \"",
+                             study.modalities[m].name, "\" had ", names.size(), " in training"));
+    dataset.evidence[m] = evidence_of(study.modalities[m], files[m], std::move(columns), names);
+  }
+  for (const Evidence& e : dataset.evidence)
+    if (e.table.rows() != dataset.rows())
+      throw ConfigError(text(operation, ": ", e.table.source, " has ", e.table.rows(), " rows, ",
+                             dataset.evidence.front().table.source, " has ", dataset.rows()));
+  read_quality(dataset, operation, study, rows, table ? &*table : nullptr);
+  if (!rows.target.empty()) {
+    if (study.target_files.empty())
+      throw ConfigError(text(operation, ": the target \"", study.target, "\" is a column of the CSV, not a file"));
+    const data::Column target = column_of({rows.target}, nullptr, where, dataset.rows());
+    dataset.labels = labels_of(study, target, text(operation, ": ", rows.target), classes);
+  } else if (table && study.follow_up.empty()) {
+    const Strings names = table->names();
+    if (std::ranges::find(names, study.target) != names.end())
+      dataset.labels = labels_of(study, table->at(study.target), text("csv: ", rows.csv), classes);
   }
   return dataset;
 }
@@ -542,6 +677,8 @@ std::string checksum(const Dataset& dataset) {
       for (const std::string& level : c.levels) sum.add(level);
     }
   }
+  for (const Evidence& e : dataset.evidence)
+    for (const double v : e.quality.numbers) sum.add(v);
   for (const std::int64_t label : dataset.labels) sum.add(label);
   for (const std::string& name : dataset.classes) sum.add(name);
   for (const Parting* p : {dataset.group ? &*dataset.group : nullptr, dataset.site ? &*dataset.site : nullptr})

@@ -3,6 +3,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <weft/data/csv.h>
@@ -20,6 +21,9 @@ struct Evidence {
   /// How its columns become features. A value that only a test patient has is no reason to end a comparison: it counts
   /// as none of those known.
   data::TableOptions options = {.unseen = data::Unseen::unknown};
+  /// How good this modality of each row is known to be, in [0, 1], 1 where nobody says; no numbers: nobody says for
+  /// any. No feature: fusions that look at Modalities::quality weigh by it.
+  data::Column quality = {};
 };
 
 /// A column whose values part the rows: groups, sites, subgroups.
@@ -54,11 +58,26 @@ std::string checksum(const Dataset& dataset);
 data::Table read_table(const DataConfig& config, const std::string& path);
 
 /// Reads what the study file names. Throws ConfigError with the study file's line for an unknown column, a
-/// modality that matches no column or that nobody has, labels of one class only, a positive class that does not
-/// occur; FileError for damaged files; MissingData when a file or folder is not there.
+/// modality that matches no column or that nobody has, a quality outside [0, 1] (with its row), labels of one class
+/// only, a positive class that does not occur; FileError for damaged files; MissingData when a file or folder is not
+/// there.
 Dataset load_dataset(const Study& study);
-/// For prediction: the modalities of `study` from another CSV, labels only if the target column is there and whole.
-Dataset load_rows(const Study& study, const std::string& csv_path, const std::vector<std::string>& classes);
+
+struct Preparation;
+/// Rows that a kept model is asked about. They take nothing from where its training data lie.
+struct NewRows {
+  std::string csv;  ///< empty: none
+  /// By the names of modalities: NPY files for those that the study reads from such.
+  std::vector<std::pair<std::string, std::string>> files = {};
+  /// By the names of modalities: NPY files of quality, where the study reads it from such.
+  std::vector<std::pair<std::string, std::string>> qualities = {};
+  std::string target = {};  ///< an NPY file of classes, where the study reads them from such; empty: not known
+};
+/// The modalities of `study` for new rows, labels only if the target is there and whole. Throws ConfigError beginning
+/// with `operation` for files that do not fit the study's modalities, FileError for damaged ones, MissingData when one
+/// is not there.
+Dataset load_rows(const char* operation, const Study& study, const NewRows& rows, const Preparation& preparation,
+                  const std::vector<std::string>& classes);
 
 /// What is learned from training rows before any method sees numbers: standardisation, filling of gaps, categories.
 struct Preparation {
@@ -66,7 +85,8 @@ struct Preparation {
   std::vector<std::int64_t> rows;  ///< those it was learned from
 
   static Preparation fit(const Dataset& dataset, std::span<const std::int64_t> rows);
-  /// Features of all rows as float64. Throws ConfigError naming the modality whose columns differ.
+  /// Features of all rows as float64, and the quality where a modality has one. Throws ConfigError naming the modality
+  /// whose columns differ.
   data::Modalities apply(const Dataset& dataset) const;
 
   std::string to_json() const;

@@ -312,16 +312,17 @@ void run_explain(const CommandOptions& options) {
   set_threads(1);
   Model model = load_model(options.study);
   const auto networks = load_networks(model, options.study);
+  const NewRows named = new_rows("explain", options);
+  const bool own = named.csv.empty() && named.files.empty();
   // The subgroups of the study are those that are shown, and one more if it is asked for.
   if (!options.by.empty() &&
-      std::ranges::find(model.study.compare.subgroups, options.by) == model.study.compare.subgroups.end() &&
-      options.rows.empty()) {
+      std::ranges::find(model.study.compare.subgroups, options.by) == model.study.compare.subgroups.end() && own) {
     model.study.compare.subgroups.push_back(options.by);
     model.study.compare.place = model.study.data.source_place;
   }
   const Dataset kept = load_kept(model, options.study, "explain", "train again");
   std::optional<Dataset> fresh;
-  if (!options.rows.empty()) fresh = load_rows(model.study, options.rows, model.classes);
+  if (!own) fresh = load_rows("explain", model.study, named, model.preparation, model.classes);
   const Dataset& asked = fresh ? *fresh : kept;
   ExplainOptions how;
   if (options.patients) how.patients = *options.patients;
@@ -329,11 +330,9 @@ void run_explain(const CommandOptions& options) {
   if (fresh) {
     rows.resize(at(asked.rows()));
     std::iota(rows.begin(), rows.end(), 0);
-    if (!options.by.empty()) {
-      data::CsvOptions csv;
-      if (!model.study.data.missing.empty()) csv.missing = model.study.data.missing;
-      how.by.push_back(parting_of(data::read_csv(options.rows, csv).at(options.by)));
-    }
+    if (!options.by.empty() && named.csv.empty())
+      throw ConfigError("explain: --by takes a column, and there is no CSV of new rows");
+    if (!options.by.empty()) how.by.push_back(parting_of(read_table(model.study.data, named.csv).at(options.by)));
   } else {
     how.by = kept.subgroups;
   }

@@ -159,10 +159,10 @@ data::Table imputed(const data::Table& table, const Dataset& rows, const Prepara
 void run_impute(const CommandOptions& options) {
   set_threads(1);
   const Source source = source_of(options);
-  if (source.study.data.file.empty())
+  if (std::ranges::any_of(source.study.modalities, [](const ModalityConfig& m) { return !m.files.empty(); }))
     throw ConfigError(text("impute: ", source.study.place.str(), " reads NPY files; rows of a CSV do not fit it"));
-  const Dataset rows = load_rows(source.study, options.rows, source.dataset.classes);
   const Preparation preparation = Preparation::fit(source.dataset, source.rows);
+  const Dataset rows = load_rows("impute", source.study, {options.rows}, preparation, source.dataset.classes);
   const data::Modalities train = as_float32(preparation.apply(source.dataset)).rows(source.rows);
   std::vector<Tensor> observed;
   for (const Tensor& each : observed_numbers(source.dataset, preparation))

@@ -118,7 +118,8 @@ Sheet inspect_model(const std::string& folder) {
   Sheet sheet;
   add(sheet, "kind", "model");
   try {
-    const Study study = parse_study(in.at("study_file").get<std::string>(), in.at("study").get<std::string>());
+    const Study study =
+        parse_study(in.at("study_file").get<std::string>(), in.at("study").get<std::string>(), Environment::optional);
     add_study(sheet, study);
     add(sheet, "kept fusion", in.at("fusion").get<std::string>());
     add(sheet, "weft", in.at("version").get<std::string>());

@@ -160,17 +160,22 @@ DuplicateRows duplicate_rows(const Dataset& dataset) {
 }
 
 void check_columns(const Study& study, const Dataset& dataset) {
-  for (std::size_t m = 0; m < dataset.evidence.size(); ++m)
-    for (const data::Column& column : dataset.evidence[m].table.columns) {
-      const auto trusted = [&](const std::string& pattern) { return matches(pattern, column.name); };
-      if (std::ranges::any_of(study.split.trusted, trusted)) continue;
-      const std::string how = telling(column, dataset.labels);
-      if (!how.empty())
-        throw ConfigError(text(study.modalities[m].place.str(), ": column \"", column.name, "\" of modality \"",
-                               dataset.evidence[m].name, "\" ", how,
-                               ": the target, or something made from it\n  help: take it out with exclude, or, if it "
-                               "was known before the outcome, name it under trusted in [split]"));
-    }
+  const auto check = [&](std::size_t m, const data::Column& column) {
+    const auto trusted = [&](const std::string& pattern) { return matches(pattern, column.name); };
+    if (std::ranges::any_of(study.split.trusted, trusted)) return;
+    const std::string how = telling(column, dataset.labels);
+    if (!how.empty())
+      throw ConfigError(text(study.modalities[m].place.str(), ": column \"", column.name, "\" of modality \"",
+                             dataset.evidence[m].name, "\" ", how,
+                             ": the target, or something made from it\n  help: take it out with exclude, or, if it "
+                             "was known before the outcome, name it under trusted in [split]"));
+  };
+  for (std::size_t m = 0; m < dataset.evidence.size(); ++m) {
+    const Evidence& evidence = dataset.evidence[m];
+    for (const data::Column& column : evidence.table.columns) check(m, column);
+    // Weights follow the quality: it could tell as much as a feature.
+    if (!evidence.quality.numbers.empty()) check(m, evidence.quality);
+  }
 }
 
 void check_split(const Study& study, const Dataset& dataset, const data::Split& split, const std::string& name,

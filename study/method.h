@@ -53,9 +53,12 @@ struct Task {
   std::function<void(std::int64_t, std::int64_t, const Curve&)> on_epoch = {};
   std::function<void(const Step&)> on_step = {};
   std::int64_t trial = 0;  ///< for its steps
-  /// A file that keeps what is needed to go on after Ctrl-C; empty: none. `resume` reads it if it is there.
+  /// A file that keeps what is needed to go on after Ctrl-C; empty: none. `resume` reads it if it is there. Where
+  /// [select] has several trainings, each has a file of its own: this name with a number behind.
   std::string checkpoint = {};
   bool resume = false;
+  /// A method that trains several times keeps what is done until all of it is.
+  bool keep_checkpoint = false;
   std::string origin = {};   ///< what a checkpoint must be of: the study, its data, the seed
   data::Labels groups = {};  ///< of all rows of x: what inner folds keep together; empty: nothing
 };

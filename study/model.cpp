@@ -69,7 +69,8 @@ Model load_model(const std::string& folder) {
     throw FileError(text("load: ", path, " is not a model that weft kept, or not all of it"));
   Model model;
   try {
-    model.study = parse_study(in.at("study_file").get<std::string>(), in.at("study").get<std::string>());
+    model.study =
+        parse_study(in.at("study_file").get<std::string>(), in.at("study").get<std::string>(), Environment::optional);
     model.fusion = in.at("fusion").get<std::string>();
     model.seed = in.at("seed").get<std::uint64_t>();
     model.classes = in.at("classes").get<std::vector<std::string>>();

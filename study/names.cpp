@@ -1,10 +1,36 @@
 #include <cmath>
+#include <cstdlib>
 
 #include <weft/fusion/fusion.h>
 #include <weft/study/config.h>
 #include <weft/tensor/names.h>
 
 namespace weft::study {
+namespace {
+
+std::string help_for(const std::string& path) {
+  const std::string name = unset_name(path);
+  return name.empty() ? "" : text("set ", name, " to the folder that holds the data sets");
+}
+
+}  // namespace
+
+std::string unset_name(const std::string& path) {
+  for (std::size_t open = path.find("${"); open != std::string::npos; open = path.find("${", open + 1)) {
+    const std::size_t close = path.find('}', open);
+    if (close == std::string::npos) break;
+    std::string name = path.substr(open + 2, close - open - 2);
+    if (const char* value = std::getenv(name.c_str()); !value || !*value) return name;
+  }
+  return {};
+}
+
+MissingData::MissingData(const Place& where, const std::string& missing)
+    : FileError(text(where.str(), ": data not found: ", missing,
+                     unset_name(missing).empty() ? "" : "\n  help: ", help_for(missing))),
+      reason(text("data not found: ", missing)) {
+  if (const std::string help = help_for(missing); !help.empty()) reason += text(" (", help, ")");
+}
 
 const std::vector<std::string>& fusion_names() {
   // One modality alone is not a way to fuse: studies have baselines for that.

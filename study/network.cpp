@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 
 #include <unistd.h>
@@ -149,21 +150,30 @@ class Network final : public Method {
 
   /// Every combination of [select] is trained on the same inner folds; the best of them by validation score is kept.
   std::unique_ptr<Fitted> fit(const Task& task) const override {
+    if (!task.resume) remove_checkpoints(task);  // those of an earlier run that was stopped and given up
     if (study_.select.grid.empty()) return fit_one(study_, task);
-    // A checkpoint knows one training only.
+    // A checkpoint knows one training only: each has its own, and keeps it until the last is done.
     Task trial = task;
-    trial.checkpoint.clear();
+    trial.keep_checkpoint = true;
     const double sign = task.metric.higher_is_better ? 1 : -1;
     std::unique_ptr<Fitted> best;
-    for (const auto& settings : combinations(study_.select)) {
+    const auto all = combinations(study_.select);
+    const auto count = static_cast<std::int64_t>(all.size());
+    if (task.on_epoch)
+      trial.on_epoch = [&task, &trial, count](std::int64_t done, std::int64_t total, const Curve& curve) {
+        task.on_epoch((trial.trial - task.trial) * total + done, count * total, curve);
+      };
+    for (const auto& settings : all) {
       Study study = study_;
       for (const auto& [key, value] : settings) set_selectable(study, key, value);
+      if (!task.checkpoint.empty()) trial.checkpoint = checkpoint_of(task, trial.trial - task.trial);
       auto fitted = fit_one(study, trial);
       ++trial.trial;
       if (best && sign * *fitted->validation <= sign * *best->validation) continue;
       best = std::move(fitted);
       best->selected = settings;
     }
+    remove_checkpoints(task);
     return best;
   }
 
@@ -210,6 +220,14 @@ class Network final : public Method {
   }
 
  private:
+  /// Of the nth combination of [select].
+  static std::string checkpoint_of(const Task& task, std::int64_t n) { return text(task.checkpoint, '.', n); }
+  static void remove_checkpoints(const Task& task) {
+    if (task.checkpoint.empty()) return;
+    std::error_code ignored;
+    for (std::int64_t n = 0; std::filesystem::remove(checkpoint_of(task, n), ignored);) ++n;
+  }
+
   std::unique_ptr<Fitted> fit_one(const Study& study, const Task& task) const {
     const data::Modalities all = as_float32(task.x);
     std::vector<std::int64_t> widths;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include <weft/study/dataset.h>
@@ -22,6 +24,8 @@ data::Modalities Preparation::apply(const Dataset& dataset) const {
   const auto count = static_cast<std::int64_t>(encoders.size());
   x.present = empty({all, count}, DType::boolean);
   bool* present = x.present.mutable_data<bool>();
+  if (std::ranges::any_of(dataset.evidence, [](const Evidence& e) { return !e.quality.numbers.empty(); }))
+    x.quality = ones({all, count}, DType::float64);
   for (std::size_t m = 0; m < encoders.size(); ++m) {
     data::Encoded encoded;
     try {
@@ -32,7 +36,11 @@ data::Modalities Preparation::apply(const Dataset& dataset) const {
     x.names.push_back(dataset.evidence[m].name);
     x.features.push_back(encoded.features);
     const bool* has = encoded.present.data<bool>();
-    for (std::int64_t i = 0; i < all; ++i) present[i * count + static_cast<std::int64_t>(m)] = has[i];
+    const auto column = static_cast<std::int64_t>(m);
+    for (std::int64_t i = 0; i < all; ++i) present[i * count + column] = has[i];
+    const std::vector<double>& quality = dataset.evidence[m].quality.numbers;
+    for (std::size_t i = 0; i < quality.size(); ++i)
+      x.quality.mutable_data<double>()[static_cast<std::int64_t>(i) * count + column] = quality[i];
   }
   return x;
 }

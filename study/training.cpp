@@ -122,7 +122,9 @@ void Training::run() {
   const std::vector<data::Split> splits = held_out_parts(config_, task_);
   folds_ = splits.size();
   if (task_.resume && !task_.checkpoint.empty() && std::filesystem::exists(task_.checkpoint)) read_checkpoint();
+  const bool was_done = checkpoint_ && networks.size() == folds_;
   for (std::size_t k = 0; k < splits.size(); ++k) train_fold(k, splits[k]);
+  if (task_.keep_checkpoint && !task_.checkpoint.empty() && !was_done) save(nullptr);
 
   held_out.classes = task_.classes;
   const auto width = static_cast<std::size_t>(task_.classes);
@@ -210,7 +212,7 @@ void Training::train_fold(std::size_t k, const data::Split& split) {
       task_.on_epoch(static_cast<std::int64_t>(k) * config_.epochs + fold.epoch,
                      static_cast<std::int64_t>(folds_) * config_.epochs, fold.curve);
     } catch (const Interrupted&) {
-      if (!task_.checkpoint.empty()) save(fold);
+      if (!task_.checkpoint.empty()) save(&fold);
       throw;
     }
   }
@@ -232,29 +234,32 @@ std::string Training::fingerprint() const {
               config_.batch, ' ', config_.lr);
 }
 
-void Training::save(const Fold& fold) const {
+void Training::save(const Fold* under_way) const {
   TensorFile file;
   const auto add = [&file](const std::string& prefix, fusion::Classifier net) {
     for (auto& [name, x] : state(net)) file.tensors.emplace_back(prefix + name, x);
   };
   for (std::size_t k = 0; k < networks.size(); ++k) add(text("done.", k, "."), networks[k]);
-  add("net.", fold.net);
-  add("best.", fold.best);
-  add("averaged.", fold.averaged);
-  for (auto& [name, x] : fold.optimizer->state()) file.tensors.emplace_back("optimizer." + name, x);
-  const Json about{{"training", fingerprint()},
-                   {"done", networks.size()},
-                   {"epoch", fold.epoch},
-                   {"steps", fold.steps},
-                   {"default_generator", of(default_generator())},
-                   {"damage", of(fold.damage)},
-                   {"best_score", fold.best_score},
-                   {"best_loss", fold.best_loss},
-                   {"best_epoch", fold.best_epoch},
-                   {"curve", of(fold.curve)},
-                   {"first_curve", of(curve)},
-                   {"judged", judged_},
-                   {"held_out", answers_}};
+  Json about{{"training", fingerprint()},
+             {"done", networks.size()},
+             {"first_curve", of(curve)},
+             {"judged", judged_},
+             {"held_out", answers_}};
+  if (under_way) {
+    const Fold& fold = *under_way;
+    add("net.", fold.net);
+    add("best.", fold.best);
+    add("averaged.", fold.averaged);
+    for (auto& [name, x] : fold.optimizer->state()) file.tensors.emplace_back("optimizer." + name, x);
+    about.update({{"epoch", fold.epoch},
+                  {"steps", fold.steps},
+                  {"default_generator", of(default_generator())},
+                  {"damage", of(fold.damage)},
+                  {"best_score", fold.best_score},
+                  {"best_loss", fold.best_loss},
+                  {"best_epoch", fold.best_epoch},
+                  {"curve", of(fold.curve)}});
+  }
   file.metadata["weft"] = about.dump();
   save_tensors(task_.checkpoint, file);
 }
@@ -302,7 +307,7 @@ void Training::read_checkpoint() {
     answers_ = kept;
     curve = curve_of(about.at("first_curve"));
     const auto done = about.at("done").get<std::size_t>();
-    if (done >= folds_) throw std::out_of_range("folds");
+    if (done > folds_) throw std::out_of_range("folds");
     for (std::size_t k = 0; k < done; ++k) {
       networks.push_back(make_());
       fill(networks.back(), text("done.", k, "."), *checkpoint_);

@@ -21,7 +21,8 @@ std::vector<data::Split> held_out_parts(const TrainConfig& config, const Task& t
 
 /// Trains the networks of one fit: one that stops early by a part of the training rows held out, or, with
 /// [train] folds = k, one per fold that stops by its fold. After Ctrl-C (Interrupted comes out of the task's on_epoch)
-/// the task's checkpoint holds what is needed to go on to bitwise the same result.
+/// the task's checkpoint holds what is needed to go on to bitwise the same result; with keep_checkpoint also once all
+/// is done.
 class Training {
  public:
   /// x and labels: the training rows only; `make` builds a network from this thread's default generator.
@@ -38,7 +39,7 @@ class Training {
  private:
   struct Fold;
   void train_fold(std::size_t k, const data::Split& split);
-  void save(const Fold& fold) const;
+  void save(const Fold* under_way) const;
   void read_checkpoint();
   void continue_fold(Fold& fold);
   std::string fingerprint() const;

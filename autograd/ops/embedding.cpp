@@ -17,6 +17,17 @@ struct Bags {
   std::int64_t count = 0;
 };
 
+/// Throws ConfigError at the first id that is not a row of the table: unlike an index, one below 0 is a mistake, not
+/// counted from the end.
+void check_ids(const char* op, const Tensor& ids, std::int64_t rows) {
+  const Tensor dense = kernels::contiguous(ids);
+  const std::int64_t* v = dense.data<std::int64_t>();
+  for (std::int64_t i = 0; i < dense.numel(); ++i)
+    if (v[i] < 0 || v[i] >= rows)
+      throw ConfigError(text(op, ": id ", v[i], " at position ", i, " is not a row of a table of ", rows,
+                             "\n  help: use ids from 0 to ", rows - 1));
+}
+
 /// Checks where the bags begin; for each of n ids the number of its bag.
 std::vector<std::int64_t> bags_of(const Tensor& offsets, std::int64_t n, bool last_is_end) {
   if (offsets.dim() != 1) throw ShapeError(text("embedding_bag: the offsets are ", offsets.shape(), ", not (B,)"));
@@ -34,7 +45,7 @@ std::vector<std::int64_t> bags_of(const Tensor& offsets, std::int64_t n, bool la
   return bag;
 }
 
-Bags bags(const Tensor& numbers, const EmbeddingBagOptions& o) {
+Bags bags(const Tensor& numbers, std::int64_t rows, const EmbeddingBagOptions& o) {
   const Tensor ids = detail::as_index("embedding_bag", numbers);
   Bags b{.ids = reshape(ids, {ids.numel()}), .bag = Tensor(), .weights = Tensor()};
   if (ids.dim() == 2 && !o.offsets.defined()) {
@@ -56,6 +67,7 @@ Bags bags(const Tensor& numbers, const EmbeddingBagOptions& o) {
       throw ShapeError(text("embedding_bag: the ids are ", ids.shape(), ", their weights ", o.weights.shape()));
     b.weights = slice(reshape(o.weights, {ids.numel()}), 0, 0, b.ids.numel());
   }
+  check_ids("embedding_bag", b.ids, rows);
   if (o.padding >= 0) {
     const Tensor kept = nonzero(ne(b.ids, o.padding));
     b.ids = index_select(b.ids, 0, kept);
@@ -100,7 +112,10 @@ Tensor embedding(const Tensor& weight, const Tensor& numbers, std::int64_t paddi
   const Tensor flat = reshape(ids, {ids.numel()});
   return record(
       {"embedding", {{"padding_idx", padding}}, saves::input(1)}, {weight, flat},
-      [=](const Inputs& in) { return reshape(kernels::index_select(in[0], 0, in[1]), shape); },
+      [=](const Inputs& in) {
+        check_ids("embedding", in[1], rows);
+        return reshape(kernels::index_select(in[0], 0, in[1]), shape);
+      },
       [=](const Saved& s, const Tensor& dy) {
         Tensor rows_dy = reshape(dy, {s.input(1).numel(), width});
         if (padding >= 0) rows_dy = where(unsqueeze(ne(s.input(1), padding), 1), rows_dy, detail::zero_of(dy));
@@ -114,7 +129,7 @@ Tensor embedding_bag(const Tensor& weight, const Tensor& ids, const EmbeddingBag
   if (options.padding < -1 || options.padding >= weight.shape()[0])
     throw ConfigError(
         text("embedding_bag: padding ", options.padding, " is not a row of a table of ", weight.shape()[0]));
-  const Bags b = bags(ids, options);
+  const Bags b = bags(ids, weight.shape()[0], options);
   Tensor rows = embedding(weight, b.ids);  // (N, D)
   if (options.mode == BagMode::max) return largest(rows, b);
   if (b.weights.defined()) rows = rows * unsqueeze(to(b.weights, rows.dtype()), 1);

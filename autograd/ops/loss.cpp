@@ -6,6 +6,7 @@
 
 #include <weft/autograd/ops/activation.h>
 #include <weft/autograd/ops/arithmetic.h>
+#include <weft/autograd/ops/checks.h>
 #include <weft/autograd/ops/comparison.h>
 #include <weft/autograd/ops/embedding.h>
 #include <weft/autograd/ops/indexing.h>
@@ -23,6 +24,19 @@ Tensor detail::reduced(const Tensor& losses, Reduction reduction) {
   }
   return losses.dim() == 0 ? losses : sum(losses) / static_cast<double>(losses.shape()[0]);
 }
+
+namespace detail {
+
+void check_classes(std::string_view op, const Tensor& target, std::int64_t classes, std::int64_t ignored) {
+  const Tensor dense = kernels::contiguous(target);
+  const std::int64_t* y = dense.data<std::int64_t>();
+  for (std::int64_t i = 0; i < dense.numel(); ++i)
+    if (y[i] != ignored && (y[i] < 0 || y[i] >= classes))
+      throw ConfigError(text(op, ": target ", y[i], " at position ", i, " is outside the ", classes,
+                             " classes\n  help: number classes from 0 to ", classes - 1));
+}
+
+}  // namespace detail
 
 namespace {
 
@@ -85,6 +99,14 @@ Tensor fused_rows(const Tensor& logits, const Tensor& target, const Tensor& weig
       });
 }
 
+/// The losses of rows of log-probabilities whose targets and options are checked.
+Tensor chosen_rows(const Tensor& log_probabilities, const Tensor& target, const CrossEntropyOptions& options) {
+  const Tensor counts = ne(target, options.ignore_index);
+  const Tensor safe = where(counts, target, scalar(0, DType::int64));
+  const Tensor chosen = squeeze(gather(log_probabilities, 1, unsqueeze(safe, 1)), 1);
+  return neg(chosen) * row_weights(target, options, log_probabilities.dtype());
+}
+
 /// The losses of scores that are not (batch, classes): each place of (B, C, ...) becomes a row.
 template <class Loss>
 Tensor by_rows(const char* op, const Tensor& scores, const Tensor& target, const CrossEntropyOptions& options,
@@ -119,10 +141,9 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntr
   }
   // (1 - e) * loss(target) + e / C * sum over classes of w_c * -log p_c, as if e of the label were spread evenly.
   const double share = options.label_smoothing, classes = static_cast<double>(logits.shape()[1]);
+  detail::check_classes("cross_entropy", target, logits.shape()[1], options.ignore_index);
   const Tensor log_probabilities = log_softmax(logits, 1);
-  CrossEntropyOptions each = options;
-  each.reduction = Reduction::none;
-  const Tensor chosen = nll_loss(log_probabilities, target, each);
+  const Tensor chosen = chosen_rows(log_probabilities, target, options);
   const Tensor weighted =
       options.weight.defined() ? log_probabilities * to(options.weight, logits.dtype()) : log_probabilities;
   const Tensor counts = to(ne(target, options.ignore_index), logits.dtype());
@@ -133,10 +154,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntr
 Tensor nll_loss(const Tensor& log_probabilities, const Tensor& target, const CrossEntropyOptions& options) {
   if (log_probabilities.dim() != 2) return by_rows("nll_loss", log_probabilities, target, options, nll_loss);
   check_rows("nll_loss", log_probabilities, target, options);
-  const Tensor counts = ne(target, options.ignore_index);
-  const Tensor safe = where(counts, target, scalar(0, DType::int64));
-  const Tensor chosen = squeeze(gather(log_probabilities, 1, unsqueeze(safe, 1)), 1);
-  return reduced_rows(neg(chosen) * row_weights(target, options, log_probabilities.dtype()), target, options);
+  detail::check_classes("nll_loss", target, log_probabilities.shape()[1], options.ignore_index);
+  return reduced_rows(chosen_rows(log_probabilities, target, options), target, options);
 }
 
 Tensor weighted_mean(const Tensor& losses, const Tensor& weights) {

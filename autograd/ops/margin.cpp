@@ -4,6 +4,7 @@
 
 #include <weft/autograd/ops/activation.h>
 #include <weft/autograd/ops/arithmetic.h>
+#include <weft/autograd/ops/checks.h>
 #include <weft/autograd/ops/comparison.h>
 #include <weft/autograd/ops/distance.h>
 #include <weft/autograd/ops/embedding.h>
@@ -87,6 +88,7 @@ Tensor multi_margin_loss(const Tensor& x, const Tensor& target, const MultiMargi
     throw ConfigError(text("multi_margin_loss: p is ", options.p, "\n  help: choose 1 or 2"));
   const Rows rows = rows_of("multi_margin_loss", x, target, false);
   const std::int64_t classes = rows.x.shape()[1];
+  detail::check_classes("multi_margin_loss", rows.target, classes);
   if (options.weight.defined() && !(options.weight.shape() == Shape{classes}))
     throw ShapeError(
         text("multi_margin_loss: the weight is ", options.weight.shape(), ", there are ", classes, " classes"));

@@ -83,8 +83,16 @@ std::string png(int width, int height, int bits, int colours, int interlaced) {
 
 std::vector<std::string> seeds_of(const std::string& reader) {
   if (reader == "image")
-    return {grey_jpeg(),        colour_jpeg(),      png(5, 4, 8, 0, 0),  png(5, 4, 8, 2, 0), png(9, 7, 8, 6, 1),
-            png(9, 2, 1, 0, 0), png(6, 3, 2, 3, 0), png(4, 3, 16, 4, 0), png(3, 3, 16, 2, 1)};
+    return {with_exif(two_blocks_jpeg(), orientation_tiff(6, true)),
+            grey_jpeg(),
+            colour_jpeg(),
+            png(5, 4, 8, 0, 0),
+            png(5, 4, 8, 2, 0),
+            png(9, 7, 8, 6, 1),
+            png(9, 2, 1, 0, 0),
+            png(6, 3, 2, 3, 0),
+            png(4, 3, 16, 4, 0),
+            png(3, 3, 16, 2, 1)};
   if (reader == "dicom") {
     DicomElements frames = ct_slice("0", {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
     frames[{0x28, 0x8}] = {"IS", "2"};

@@ -62,7 +62,13 @@ const Family embeddings{
            .errors = {{"x(3), index(2)", "ShapeError: embedding: the table is [3], not (entries, features)"},
                       {"x(3, 2), x(2)",
                        "DtypeError: embedding: the index is float64\n  help: convert it with to(index, DType::int64)"},
-                      {"x(3, 2), index(2), 5", "ConfigError: embedding: padding 5 is not a row of a table of 3"}}},
+                      {"x(3, 2), index(2), 5", "ConfigError: embedding: padding 5 is not a row of a table of 3"},
+                      {"x(3, 2), tensor([0, 2, -1], 'int64')",
+                       "ConfigError: embedding: id -1 at position 2 is not a row of a table of 3\n"
+                       "  help: use ids from 0 to 2"},
+                      {"x(3, 2), tensor([[0, 3]], 'int32')",
+                       "ConfigError: embedding: id 3 at position 1 is not a row of a table of 3\n"
+                       "  help: use ids from 0 to 2"}}},
     Record{.name = "embedding/padding",
            .weft = "embedding(weight, input, padding)",
            .call = [](const Args& a) { return embedding(a.tensor("weight"), a.tensor("input"), a.integer("padding")); },
@@ -75,6 +81,8 @@ const Family embeddings{
            .result = Result::int64,
            .no_gradient = only_places,
            .errors = {{"tensor([0, 4], 'int64'), 3", "ConfigError: one_hot: class 4 is not among 3"},
+                      {"tensor([0, -1], 'int64'), 3", "ConfigError: one_hot: class -1 is not among 3"},
+                      {"tensor([0, -1], 'int64')", "ConfigError: one_hot: class -1 is not among 1"},
                       {"index(3, below=3), 1099511627776",
                        "ConfigError: one_hot: 1099511627776 classes are more than 1099511627775"},
                       {"index(0)",
@@ -110,7 +118,13 @@ const Family embeddings{
                    {"x(3, 2), index(1, 2), mode='sum', per_sample_weights=x(2)",
                     "ShapeError: embedding_bag: the ids are [1, 2], their weights [2]"},
                    {"x(3, 2), index(1, 2), padding_idx=7",
-                    "ConfigError: embedding_bag: padding 7 is not a row of a table of 3"}}},
+                    "ConfigError: embedding_bag: padding 7 is not a row of a table of 3"},
+                   {"x(3, 2), tensor([[2, -3]], 'int64'), padding_idx=2",
+                    "ConfigError: embedding_bag: id -3 at position 1 is not a row of a table of 3\n"
+                    "  help: use ids from 0 to 2"},
+                   {"x(3, 2), tensor([0, 3], 'int64'), tensor([0], 'int64'), mode='max'",
+                    "ConfigError: embedding_bag: id 3 at position 1 is not a row of a table of 3\n"
+                    "  help: use ids from 0 to 2"}}},
     Record{.name = "embedding_bag/padding",
            .weft = "embedding_bag(weight, input, offsets=None, mode='mean', per_sample_weights=None, "
                    "include_last_offset=False, padding_idx=None)",

@@ -65,6 +65,8 @@ const Family losses{
                        "x(5, 3), index(5, below=3), positive(3), reduction='sum'",
                        "x(6, 3), tensor([0, 1, 2, 1, 0, 2], 'int64'), ignore_index=1",
                        "x(6, 3), tensor([0, 1, 2, 1, 0, 2], 'int64'), positive(3), ignore_index=2, label_smoothing=0.2",
+                       "x(4, 3), tensor([0, -100, 2, -100], 'int64')",
+                       "x(4, 3), tensor([0, -100, 2, -100], 'int64'), label_smoothing=0.2",
                        "x(5, 3), index(5, below=3), label_smoothing=1.0", "x(3), index(below=3)",
                        "x(2, 3, 4), index(2, 4, below=3), positive(3)", "x(0, 3), index(0), reduction='sum'"},
            .constant = {"weight"},
@@ -77,6 +79,12 @@ const Family losses{
                       {"x(2, 3), tensor([0, 3], 'int64')",
                        "ConfigError: cross_entropy: target 3 at position 1 is outside the 3 classes\n"
                        "  help: number classes from 0 to 2"},
+                      {"x(2, 3), tensor([-1, 0], 'int64')",
+                       "ConfigError: cross_entropy: target -1 at position 0 is outside the 3 classes\n"
+                       "  help: number classes from 0 to 2"},
+                      {"x(3, 3), tensor([-100, 0, -1], 'int64'), label_smoothing=0.1",
+                       "ConfigError: cross_entropy: target -1 at position 2 is outside the 3 classes\n"
+                       "  help: number classes from 0 to 2"},
                       {"x(), index()", "ShapeError: cross_entropy: the scores have no axis of classes"},
                       {"x(2, 3, 4), index(2, 3)",
                        "ShapeError: cross_entropy: scores [2, 3, 4] need a target [2, 4], it is [2, 3]"}}},
@@ -88,11 +96,15 @@ const Family losses{
            .samples = {"x(5, 3), index(5, below=3)", "x(5, 3), index(5, below=3), positive(3)",
                        "x(5, 3), index(5, below=3), positive(3), reduction='none'",
                        "x(6, 3), tensor([0, 1, 2, 1, 0, 2], 'int64'), ignore_index=1", "x(3), index(below=3)",
+                       "x(4, 3), tensor([0, -100, 2, -100], 'int64')",
                        "x(2, 3, 4), index(2, 4, below=3), reduction='sum'", "x(0, 3), index(0), reduction='sum'"},
            .constant = {"weight"},
            .errors = {{"x(5, 3), x(5)",
                        "DtypeError: nll_loss: the target is float64\n  help: pass class numbers as int64"},
-                      {"x(5, 3), index(4)", "ShapeError: nll_loss: scores [5, 3] need a target [5], it is [4]"}}},
+                      {"x(5, 3), index(4)", "ShapeError: nll_loss: scores [5, 3] need a target [5], it is [4]"},
+                      {"x(2, 3), tensor([1, -2], 'int64')",
+                       "ConfigError: nll_loss: target -2 at position 1 is outside the 3 classes\n"
+                       "  help: number classes from 0 to 2"}}},
     Record{.name = "weighted_mean",
            .weft = "weighted_mean(input, weights)",
            .call = [](const Args& a) { return weighted_mean(a.tensor("input"), a.tensor("weights")); },

@@ -182,6 +182,9 @@ const Family margins{
         .errors = {{"x(4, 3), x(4)",
                     "DtypeError: multi_margin_loss: the target is float64\n  help: pass class numbers as int64"},
                    {"x(4, 3), index(3)", "ShapeError: multi_margin_loss: scores [4, 3] do not fit a target [3]"},
+                   {"x(2, 3), tensor([1, -1], 'int64')",
+                    "ConfigError: multi_margin_loss: target -1 at position 1 is outside the 3 classes\n"
+                    "  help: number classes from 0 to 2"},
                    {"x(4, 3), index(4), 3", "ConfigError: multi_margin_loss: p is 3\n  help: choose 1 or 2"},
                    {"x(4, 3), index(4), weight=x(2)",
                     "ShapeError: multi_margin_loss: the weight is [2], there are 3 classes"},

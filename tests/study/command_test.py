@@ -40,6 +40,13 @@ def table(rows=60):
     return '\n'.join(lines) + '\n'
 
 
+def npy(values, width=0):
+    """An array (N,), or (N, width), of float64."""
+    shape = f'({len(values) // width}, {width})' if width else f'({len(values)},)'
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b'\n'
+    return b'\x93NUMPY\x01\x00' + len(header).to_bytes(2, 'little') + header + struct.pack(f'<{len(values)}d', *values)
+
+
 class Command(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -215,6 +222,21 @@ class Command(unittest.TestCase):
                              (2, 'error: resume: out/train.weft-checkpoint is damaged\n'
                               '  help: run without --resume to start anew\n'))
             self.write('out/train.weft-checkpoint', checkpoint)
+            self.train('--resume', out='out')
+            self.assertEqual(sorted(os.listdir(self.path('out'))), ['model.json', 'network.safetensors', 'training.json'])
+            for name in os.listdir(self.path('out')):
+                self.assertEqual(self.read('whole', name), self.read('out', name), name)
+            shutil.rmtree(self.path('out'))
+
+    def test_training_with_select_interrupted_and_resumed(self):
+        self.write('small.csv', table(150))
+        self.write('small.toml', STUDY.replace('epochs = 8\n', 'epochs = 300\npatience = 300\nbatch = 4\n') +
+                   '[select]\nlr = [0.001, 0.01]\n')
+        self.train(out='whole')
+        # In the first training, and in the second: then the first has been kept.
+        for lines, kept in (3, ['0']), (8, ['0', '1']):
+            self.stop(['train', 'small.toml', '--out', 'out'], lines)
+            self.assertEqual(sorted(os.listdir(self.path('out'))), ['train.weft-checkpoint.' + n for n in kept])
             self.train('--resume', out='out')
             self.assertEqual(sorted(os.listdir(self.path('out'))), ['model.json', 'network.safetensors', 'training.json'])
             for name in os.listdir(self.path('out')):
@@ -404,10 +426,8 @@ class Command(unittest.TestCase):
     def test_impute_needs_a_table(self):
         self.write('arrays.toml', '[study]\nname = "arrays"\ntarget = ["y.npy"]\n[data]\nfolder = "."\n[[modality]]\nname = "x"\n'
                    'file = "x.npy"\n')
-        header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (4,), }".ljust(117) + b'\n'
-        array = b'\x93NUMPY\x01\x00' + len(header).to_bytes(2, 'little') + header + struct.pack('<4d', 0, 1, 0, 1)
-        self.write('x.npy', array)
-        self.write('y.npy', array)
+        self.write('x.npy', npy([0, 1, 0, 1]))
+        self.write('y.npy', npy([0, 1, 0, 1]))
         self.fails(self.weft('impute', 'arrays.toml', 'small.csv'), 'arrays.toml reads NPY files; rows of a CSV do not fit it')
 
     def test_robustness(self):
@@ -469,6 +489,122 @@ class Command(unittest.TestCase):
             self.assertAlmostEqual(float(a), b, 6)
         self.write('small.csv', table())
         self.fails(self.weft('evaluate', 'model'), 'evaluate: the data of ', 'small.toml have changed since model was trained')
+
+    def test_kept_model_without_its_data(self):
+        """Its study names data by ${WEFT_DATA}; new rows need neither."""
+        os.mkdir(self.path('data'))
+        self.write('data/small.csv', table())
+        self.write('small.toml', STUDY.replace('small.csv', '${WEFT_DATA}/small.csv') + 'subgroups = ["age"]\n')
+        here = {'env': {'WEFT_DATA': self.path('data')}}
+        self.train(**here)
+        expected = self.weft('predict', 'model', 'small.csv', **here).stdout
+        shutil.rmtree(self.path('data'))
+        done = self.weft('predict', 'model', 'small.csv')
+        self.assertEqual((done.returncode, done.stderr, done.stdout), (0, '', expected))
+        self.assertTrue(expected.startswith('probability of 0,'))
+        self.assertEqual(self.weft('evaluate', 'model', '--rows', 'small.csv').returncode, 0)
+        self.assertEqual(self.weft('inspect', 'model').returncode, 0)
+        # What needs the data says how to give them.
+        for command in 'evaluate', 'explain', 'impute':
+            self.fails(self.weft(command, 'model', *(['small.csv'] if command == 'impute' else [])),
+                       'small.toml:5: data not found: ${WEFT_DATA}/small.csv', 'help: set WEFT_DATA to the folder')
+        self.fails(self.weft('evaluate', 'model', **here), 'small.toml:5: data not found: ' + self.path('data/small.csv'))
+
+    def test_new_rows_of_arrays(self):
+        """Modalities of NPY files, beside columns and alone."""
+        image = [v for i in range(60) for v in ((i * 7) % 11 + 3 * (i % 2), (i * 5) % 13)]
+        self.write('image.npy', npy(image, 2))
+        self.write('names.txt', 'left\nright\n')
+        files = 'name = "image"\nfile = "${WEFT_DATA}/image.npy"\nfeature_names = "${WEFT_DATA}/names.txt"\nlog = true\n'
+        self.write('small.toml', STUDY.replace('name = "blood"\ncolumns = ["blood_*"]\n', files))
+        here = {'env': {'WEFT_DATA': self.root}}
+        trained = json.loads(self.train('--json', **here).stdout)
+        test = json.loads(self.read('model', 'model.json'))['test']
+        lines = table().splitlines()
+        self.write('new.csv', '\n'.join([lines[0]] + [lines[i + 1] for i in test]) + '\n')
+        self.write('new.npy', npy([v for i in test for v in image[2 * i:2 * i + 2]], 2))
+        rows = ['--file', 'image=new.npy', 'new.csv']
+        done = self.weft('predict', 'model', *rows)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout.splitlines()[0], 'probability of 0,probability of 1,weight of image,weight of rest')
+        judged = self.weft('evaluate', 'model', '--rows', 'new.csv', '--file', 'image=new.npy', '--json')
+        self.assertEqual(json.loads(judged.stdout), trained['test'], judged.stderr)
+        self.assertEqual(self.weft('explain', 'model', *rows, '-o', 'explained', '--by', 'age', **here).returncode, 0)
+        # A row whose numbers are all missing lacks the modality.
+        self.write('nan.npy', npy([float('nan')] * 2 * len(test), 2))
+        gaps = self.weft('predict', 'model', 'new.csv', '--file', 'image=nan.npy').stdout.splitlines()
+        self.assertEqual([line.split(',')[2:] for line in gaps[1:]], [['0', '1']] * len(test))
+        self.write('wide.npy', npy([1, 2, 3], 3))
+        self.write('one.npy', npy([1, 2], 2))
+        for args, expected in (
+                (['new.csv'], ['predict: modality "image" is read from NPY files', 'help: give its rows by --file "image=FILE.npy"']),
+                (rows[:2], ['predict: modality "rest" takes columns', 'help: name a CSV of rows that has them']),
+                (['new.csv', '--file', 'imge=new.npy'], ['predict: there is no modality "imge"; the closest name is "image"']),
+                (rows + ['--file', 'rest=new.npy'], ['predict: modality "rest" takes columns of the CSV, not a file']),
+                (rows + ['--file', 'image=x.npy'], ['predict: modality "image" has two files, new.npy and x.npy']),
+                (['new.csv', '--file', 'image'], ['predict: --file is "image"', 'help: write MODALITY=FILE.npy']),
+                (['new.csv', '--file', 'image=x.npy'], ['predict: data not found: x.npy']),
+                (['new.csv', '--file', 'image=wide.npy'], ['predict: wide.npy has 3 columns, modality "image" had 2 in training']),
+                (['new.csv', '--file', 'image=one.npy'], [f'predict: new.csv has {len(test)} rows, one.npy has 1'])):
+            self.fails(self.weft('predict', 'model', *args), *expected)
+        self.fails(self.weft('evaluate', 'model', *rows[:2], '--rows', 'new.csv', '--target', 'new.npy'),
+                   'evaluate: the target "sick" is a column of the CSV, not a file')
+        self.fails(self.weft('impute', 'model', 'new.csv', **here), 'reads NPY files; rows of a CSV do not fit it')
+
+        self.write('arrays.toml', '[study]\nname = "arrays"\ntarget = ["y.npy"]\n[data]\nfolder = "."\n[[modality]]\n' + files +
+                   '[train]\nepochs = 3\n')
+        self.write('y.npy', npy([i % 2 for i in range(60)]))
+        self.assertEqual(self.weft('train', 'arrays.toml', '--out', 'arrays', '--quiet', **here).returncode, 0)
+        done = self.weft('predict', 'arrays', '--file', 'image=new.npy')
+        self.assertEqual(len(done.stdout.splitlines()), len(test) + 1, done.stderr)
+        judge = ['evaluate', 'arrays', '--file', 'image=new.npy']
+        self.write('classes.npy', npy([i % 2 for i in test]))
+        judged = self.weft(*judge, '--target', 'classes.npy', '--json')
+        own = self.weft('evaluate', 'arrays', '--json', **here)
+        self.assertEqual(judged.returncode, 0, judged.stderr)
+        if json.loads(self.read('arrays', 'model.json'))['test'] == test:
+            self.assertEqual(judged.stdout, own.stdout)
+        self.write('other.npy', npy([2] * len(test)))
+        self.write('ones.npy', npy([1] * len(test)))
+        for args, expected in (
+                ([], 'evaluate: the classes of the new rows are not known'),
+                (['--target', 'y.npy'], f'evaluate: y.npy has 60 rows, the others {len(test)}'),
+                (['--target', 'other.npy'], 'evaluate: other.npy: row 1 is of class "2", which the model does not know'),
+                (['--target', 'ones.npy'], 'evaluate: all rows of new.npy are of class "1"'),
+                (['--rows', 'new.csv'], 'arrays.toml reads NPY files only; new.csv does not fit it')):
+            self.fails(self.weft(*judge, *args), expected)
+        self.fails(self.weft('evaluate', 'arrays', '--target', 'classes.npy', **here),
+                   'evaluate: --quality and --target are about new rows, and none are named', 'help: name a CSV, or give them by --file')
+        self.fails(self.weft('explain', 'arrays', '--file', 'image=new.npy', '--by', 'age', **here),
+                   'explain: --by takes a column, and there is no CSV of new rows')
+
+    def test_quality_of_a_modality(self):
+        lines = table().splitlines()
+        good = [lines[0] + ',blood_quality'] + [line + (',0.3' if i % 3 else ',') for i, line in enumerate(lines[1:])]
+        self.write('small.csv', '\n'.join(good) + '\n')
+        self.write('small.toml', STUDY.replace('columns = ["blood_*"]\n', 'columns = ["blood_*"]\nquality = "blood_quality"\n'))
+        trained = json.loads(self.train('--json').stdout)
+        self.assertEqual(json.loads(self.weft('evaluate', 'model', '--json').stdout), trained['test'])
+        kept = json.loads(self.read('model', 'model.json'))
+        self.assertNotIn('quality', kept['preparation'])  # it is no evidence, neither there nor under rest = true
+        head = 'blood_a,blood_b,age,blood_quality\n'
+        self.write('new.csv', head + '1,2,30,1\n1,2,30,\n1,2,30,0.5\n1,2,30,0\n')
+        done = self.weft('predict', 'model', 'new.csv')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        weights = [float(line.split(',')[2]) for line in done.stdout.splitlines()[1:]]
+        self.assertEqual(weights[0], weights[1])
+        self.assertGreater(weights[1], weights[2])
+        self.assertGreater(weights[2], 10 * weights[3])
+        self.assertEqual(self.weft('explain', 'model', 'new.csv', '-o', 'explained').returncode, 0)
+        self.write('new.csv', head + '1,2,30,1\n1,2,30,1.5\n')
+        self.fails(self.weft('predict', 'model', 'new.csv'),
+                   'predict: the quality "blood_quality" of modality "blood" is 1.5 in row 2', 'help: bring it to a scale from 0 to 1')
+        self.write('small.csv', '\n'.join(good).replace(',0.3', ',-3', 1) + '\n')
+        self.both_fail('small.toml:9: the quality "blood_quality" of modality "blood" is -3 in row 2')
+        # Weights follow it, so it must not tell the class either.
+        tells = [lines[0] + ',blood_quality'] + [line + f',0.{1 + 7 * int(line[-1])}' for line in lines[1:]]
+        self.write('small.csv', '\n'.join(tells) + '\n')
+        self.both_fail('small.toml:6: column "blood_quality" of modality "blood" tells the class without an error')
 
     def test_new_rows(self):
         self.train()

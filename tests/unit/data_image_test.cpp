@@ -113,6 +113,93 @@ TEST_CASE("read_image: JPEG, baseline and progressive") {
   for (std::size_t i = 0; i < c.size(); ++i) CHECK(std::abs(c[i] - std::vector{200, 100, 50}[i / 128]) <= 4);
 }
 
+TEST_CASE("read_image: a JPEG comes upright, as its EXIF orientation says") {
+  const TemporaryFolder folder;
+  const auto read = [&](const std::string& bytes, const ImageOptions& options = {}) {
+    return read_image(folder.write("x.jpg", bytes), options);
+  };
+  const std::string jpeg = tests::two_blocks_jpeg();
+  const Tensor stored = read(jpeg);
+  REQUIRE(stored.shape() == Shape{1, 8, 16});
+  const auto at = [](const Tensor& x, std::int64_t row, std::int64_t column) {
+    return int{x.data<std::uint8_t>()[row * x.size(2) + column]};
+  };
+  // Darker above, even on the right: no two of the eight are the same.
+  REQUIRE(at(stored, 0, 0) < 10);
+  REQUIRE(at(stored, 7, 0) > 200);
+  REQUIRE(at(stored, 0, 15) == at(stored, 7, 15));
+  // Where the stored place (row, column) is to be seen.
+  const auto seen = [](int orientation, std::int64_t r, std::int64_t c) -> std::pair<std::int64_t, std::int64_t> {
+    switch (orientation) {
+      case 2: return {r, 15 - c};
+      case 3: return {7 - r, 15 - c};
+      case 4: return {7 - r, c};
+      case 5: return {c, r};
+      case 6: return {c, 7 - r};
+      case 7: return {15 - c, 7 - r};
+      case 8: return {15 - c, r};
+      default: return {r, c};
+    }
+  };
+  for (const bool little : {false, true})
+    for (int orientation = 0; orientation <= 9; ++orientation) {
+      CAPTURE(orientation);
+      const std::string file = tests::with_exif(jpeg, tests::orientation_tiff(orientation, little));
+      const Tensor x = read(file);
+      const bool turned = orientation >= 5 && orientation <= 8;
+      REQUIRE(x.shape() == (turned ? Shape{1, 16, 8} : Shape{1, 8, 16}));
+      int different = 0;
+      for (std::int64_t r = 0; r < 8; ++r)
+        for (std::int64_t c = 0; c < 16; ++c) {
+          const auto [row, column] = seen(orientation, r, c);
+          different += at(x, row, column) != at(stored, r, c);
+        }
+      CHECK(different == 0);
+      CHECK(to_vector<int>(read(file, {.apply_exif_orientation = false})) == to_vector<int>(stored));
+    }
+  const Tensor colours = read(tests::with_exif(tests::colour_jpeg(), tests::orientation_tiff(6, true)));
+  CHECK(colours.shape() == Shape{3, 16, 8});
+  for (std::int64_t c = 0; c < 3; ++c)
+    CHECK(std::abs(int{colours.data<std::uint8_t>()[c * 128 + 77]} -
+                   std::vector{200, 100, 50}[static_cast<std::size_t>(c)]) <= 4);
+}
+
+TEST_CASE("read_image: an EXIF part that cannot be read changes nothing") {
+  const TemporaryFolder folder;
+  const std::string jpeg = tests::two_blocks_jpeg();
+  const auto shape = [&](const std::string& tiff) {
+    return read_image(folder.write("x.jpg", tests::with_exif(jpeg, tiff))).shape();
+  };
+  const Shape stored{1, 8, 16}, turned{1, 16, 8};
+  for (const bool little : {false, true}) {
+    const std::string tiff = tests::orientation_tiff(6, little);
+    REQUIRE(shape(tiff) == turned);
+    // Up to the orientation's value nothing of it is known, behind it nothing is needed.
+    for (std::size_t n = 0; n < tiff.size(); ++n) CHECK(shape(tiff.substr(0, n)) == (n < 32 ? stored : turned));
+    // Any byte may be any other: it reads something, and never beyond.
+    for (std::size_t i = 0; i < tiff.size(); ++i)
+      for (int v = 0; v < 256; v += 5) {
+        std::string other = tiff;
+        other[i] = static_cast<char>(v);
+        const Shape s = shape(other);
+        CHECK((s == stored || s == turned));
+      }
+    std::string other = tiff;  // a directory far beyond the end
+    for (std::size_t i = 4; i < 8; ++i) other[i] = '\xff';
+    CHECK(shape(other) == stored);
+    other = tiff;  // a type that no orientation has
+    other[little ? 24 : 25] = 2;
+    CHECK(shape(other) == stored);
+    other = tiff;  // two of them
+    other[little ? 26 : 29] = 2;
+    CHECK(shape(other) == stored);
+  }
+  CHECK(shape("no TIFF file") == stored);
+  // Of two parts the first counts.
+  const std::string upright = tests::orientation_tiff(1, true), lying = tests::orientation_tiff(6, true);
+  CHECK(read_image(folder.write("x.jpg", tests::with_exif(tests::with_exif(jpeg, lying), upright))).shape() == stored);
+}
+
 TEST_CASE("read_image: 16 bits, shortened or kept") {
   const TemporaryFolder folder;
   const std::string path = folder.write("x.png", wide_png());

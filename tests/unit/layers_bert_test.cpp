@@ -192,8 +192,8 @@ TEST_CASE("bert: inputs that do not fit") {
   CHECK(error_of([&] {
           net({full({1, 2}, 30, DType::int64)});
         }) ==
-        "ConfigError: index_select: index 30 at position 0 is out of range for size 30\n"
-        "  help: use indices from -30 to 29");
+        "ConfigError: embedding: id 30 at position 0 is not a row of a table of 30\n"
+        "  help: use ids from 0 to 29");
   BertForMaskedLM lm(tiny());
   CHECK(error_of([&] {
           lm.loss({tokens({1, 5})}, zeros({1, 4}, DType::int64));

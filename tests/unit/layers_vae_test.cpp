@@ -117,6 +117,10 @@ TEST_CASE("vae: each likelihood is that of its distribution") {
   const Tensor expected =
       -reshape(cross_entropy(reshape(logits, {10, 3}), reshape(kinds, {10}), {.reduction = Reduction::none}), {5, 2});
   CHECK(allclose(classes.log_likelihood(kinds, logits), sum(expected, {1}), {.atol = 1e-5, .rtol = 0}));
+  CHECK_THROWS_WITH_AS(classes.log_likelihood(full({5, 2}, -1, DType::int64), logits),
+                       "Vae::log_likelihood: target -1 at position 0 is outside the 3 classes\n"
+                       "  help: number classes from 0 to 2",
+                       ConfigError);
   CHECK(allclose(sum(classes.generate(4), {2}), ones({4, 2}), {.atol = 1e-5, .rtol = 0}));
 }
 

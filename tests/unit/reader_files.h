@@ -35,6 +35,25 @@ inline std::string grey_jpeg() {
       "0014000100000000000000000000000000000006ffc400171000030100000000000000000000000000001965a3ffda0008010100"
       "003f0028b6e5e67fffd9");
 }
+/// 8 rows of 16, grey, baseline: left as grey_jpeg(), right 136 everywhere.
+inline std::string two_blocks_jpeg() {
+  std::string file = grey_jpeg();
+  file[file.find("\xff\xc0") + 8] = 16;
+  return file.replace(file.size() - 3, 1, from_hex("3f3f"));
+}
+/// A JPEG with an EXIF part that holds a TIFF file.
+inline std::string with_exif(const std::string& jpeg, const std::string& tiff) {
+  const std::size_t size = tiff.size() + 8;
+  return jpeg.substr(0, 2) + "\xff\xe1" + static_cast<char>(size >> 8) + static_cast<char>(size & 255) +
+         std::string("Exif\0\0", 6) + tiff + jpeg.substr(2);
+}
+/// A TIFF file of one directory: a width, then the orientation.
+inline std::string orientation_tiff(int orientation, bool little) {
+  std::string tiff = from_hex(little ? "49492a0008000000020000010300010000001000000012010300010000000000000000000000"
+                                     : "4d4d002a00000008000201000003000000010010000001120003000000010000000000000000");
+  tiff[30 + !little] = static_cast<char>(orientation);
+  return tiff;
+}
 /// 16 x 8, progressive, all of it red 200, green 100, blue 50 or nearly.
 inline std::string colour_jpeg() {
   return from_hex(

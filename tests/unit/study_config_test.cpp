@@ -148,6 +148,15 @@ TEST_CASE("study file: data that are elsewhere") {
         "s/x.toml:4: data not found: ${WEFT_TEST_DATA}/x.csv\n"
         "  help: set WEFT_TEST_DATA to the folder that holds the data sets");
   CHECK_THROWS_AS(parse_study(source, "s/x.toml"), MissingData);
+  CHECK(parse_study(source, "s/x.toml", Environment::optional).data.file == "${WEFT_TEST_DATA}/x.csv");
+  const std::string folder = with(good, "[data]", "[data]\nfolder = '${WEFT_TEST_DATA}/one'");
+  CHECK(parse_study(folder, "s/x.toml", Environment::optional).data.file == "${WEFT_TEST_DATA}/one/x.csv");
+  setenv("WEFT_TEST_OTHER", "/other", 1);
+  CHECK(unset_name("${WEFT_TEST_OTHER}/${WEFT_TEST_DATA}/x") == "WEFT_TEST_DATA");
+  unsetenv("WEFT_TEST_OTHER");
+  CHECK(unset_name("x/${/y") == "");
+  CHECK(MissingData(Place{"x.toml", 3}, "${WEFT_TEST_DATA}/x").reason ==
+        "data not found: ${WEFT_TEST_DATA}/x (set WEFT_TEST_DATA to the folder that holds the data sets)");
   setenv("WEFT_TEST_DATA", "/somewhere", 1);
   CHECK(parse_study(source, "s/x.toml").data.file == "/somewhere/x.csv");
   unsetenv("WEFT_TEST_DATA");

@@ -86,6 +86,69 @@ TEST_CASE("data sets: an event by a horizon") {
   CHECK(d.evidence[1].table.columns[0].numbers == std::vector<double>{30, 40, 60, 70});
 }
 
+TEST_CASE("data sets: how good a modality of each row is") {
+  const Files files;
+  const auto save = [&](const char* name, const std::vector<double>& values) {
+    data::save_npy(files.file(name), from(values));
+  };
+  save("q.npy", {0.5, 1, 0, 0.25, 0.75, 1});
+  const std::string head = "target = 'y.npy'\nleave_out = ['2']", of_rhythm = "quality = 'event'\n";
+  const Study study = files.study(head, of_rhythm, "quality = 'q.npy'\n");
+  const Dataset d = load_dataset(study);
+  CHECK(d.evidence[0].quality.numbers == std::vector<double>{0.5, 1, 0, 0.25, 1});
+  CHECK(d.evidence[1].quality.numbers.empty());
+  CHECK(d.evidence[2].quality.numbers == std::vector<double>{1, 0, 0, 1, 1});  // the last one is missing
+  const std::vector<std::int64_t> train = {0, 1, 2}, test = {3, 4};
+  const Preparation preparation = Preparation::fit(d, train);
+  const data::Modalities x = preparation.apply(d).rows(test);
+  REQUIRE(x.quality.shape() == Shape{2, 3});
+  CHECK(to_vector<double>(x.quality) == std::vector<double>{0.25, 1, 1, 1, 1, 1});
+  const Dataset without = load_dataset(files.study(head));
+  CHECK_FALSE(preparation.apply(without).quality.defined());
+  CHECK(checksum(without) != checksum(d));
+
+  data::write_file("test", files.file("new.csv"), "age,chol,event\n50,210,0.5\n");
+  data::write_file("test", files.file("none.csv"), "age,chol\n50,210\n");
+  data::save_npy(files.file("picture.npy"), ones({1, 2, 2}, DType::float64));
+  save("beat.npy", {3});
+  save("good.npy", {0.125});
+  save("bad.npy", {-0.5});
+  const auto ask = [&](const char* csv, const std::vector<std::pair<std::string, std::string>>& qualities) {
+    NewRows rows{files.file(csv), {{"image", files.file("picture.npy")}, {"rhythm", files.file("beat.npy")}}};
+    for (const auto& [name, file] : qualities) rows.qualities.emplace_back(name, files.file(file));
+    return load_rows("predict", study, rows, preparation, d.classes);
+  };
+  const data::Modalities fresh = preparation.apply(ask("new.csv", {{"image", "good.npy"}}));
+  CHECK(to_vector<double>(fresh.quality) == std::vector<double>{0.125, 1, 0.5});
+  const auto refused = [&](const char* csv, const std::vector<std::pair<std::string, std::string>>& qualities) {
+    return message_of([&] { ask(csv, qualities); });
+  };
+  CHECK(refused("new.csv", {}) ==
+        "predict: the quality of modality \"image\" is read from NPY files\n"
+        "  help: give that of its rows by --quality \"image=FILE.npy\"");
+  CHECK(refused("new.csv", {{"image", "good.npy"}, {"table", "good.npy"}}) ==
+        "predict: the study reads no quality of modality \"table\" from a file");
+  CHECK(refused("new.csv", {{"imagee", "good.npy"}}) ==
+        "predict: there is no modality \"imagee\"; the closest name is \"image\"");
+  CHECK(refused("new.csv", {{"image", "bad.npy"}}) ==
+        "predict: the quality \"bad\" of modality \"image\" is -0.5 in row 1\n"
+        "  help: bring it to a scale from 0 to 1");
+  CHECK(refused("none.csv", {{"image", "good.npy"}})
+            .starts_with("predict: table: " + files.file("none.csv") + " has no column \"event\""));
+
+  const auto wrong = [&](const std::string& image) {
+    return message_of([&] { load_dataset(files.study(head, of_rhythm, image)); });
+  };
+  CHECK(wrong("quality = 'more.npz:rr'\n") ==
+        "x.toml:12: the quality \"more\" of modality \"image\" is 2 in row 2\n  help: bring it to a scale from 0 to 1");
+  CHECK(wrong("quality = 'who'\n") ==
+        "x.toml:12: the quality \"who\" of modality \"image\" holds text, not numbers from 0 to 1");
+  CHECK(wrong("quality = 'nowhere'\n").starts_with("x.toml:12: table: " + files.file("x.csv") + " has no column"));
+  CHECK(wrong("quality = 'image.npy'\n") == "x.toml:12: " + files.file("image.npy") + " has 4 columns, not one");
+  CHECK(wrong("quality = 'beat.npy'\n") == "x.toml:12: " + files.file("beat.npy") + " has 1 rows, the others 6");
+  CHECK(wrong("quality = ['age', 'chol']\n") == "x.toml:12: \"quality\" names 2 columns, not one");
+}
+
 TEST_CASE("data sets: what does not fit") {
   const Files files;
   const auto wrong = [&](const std::string& head, const std::string& more = {}, const std::string& image = {}) {

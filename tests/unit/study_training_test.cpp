@@ -128,6 +128,43 @@ TEST_CASE("networks: a kept one answers as before, weights are 0 where a row lac
     }
 }
 
+TEST_CASE("networks: gate and relevance weigh by the quality that a study names, others do not look at it") {
+  Fit fit;
+  data::Column quality = data::Column::of_numbers("sharpness", {});
+  for (std::int64_t i = 0; i < 60; ++i) quality.numbers.push_back(i % 3 == 0 ? 0.2 : 1);
+  fit.dataset.evidence[0].quality = quality;
+  const Preparation preparation = Preparation::fit(fit.dataset, fit.split.train);
+  fit.x = preparation.apply(fit.dataset);
+  // The same rows, once with a sharp and once with a blurred signal; row 0 lacks it.
+  const std::vector<std::int64_t> rows = {0, 1, 2};
+  std::ranges::fill(quality.numbers, 1);
+  fit.dataset.evidence[0].quality = quality;
+  const data::Modalities sharp = preparation.apply(fit.dataset).rows(rows);
+  std::ranges::fill(quality.numbers, 0.2);
+  fit.dataset.evidence[0].quality = quality;
+  const data::Modalities blurred = preparation.apply(fit.dataset).rows(rows);
+  for (const char* name : {"gate", "relevance", "late", "softmax"}) {
+    CAPTURE(name);
+    const auto fitted = make_fusion(small_study("clip = 1\n"), name)->fit(fit.task());
+    const Outcome a = fitted->predict(sharp), b = fitted->predict(blurred);
+    const bool weighs = std::string(name) == "gate" || std::string(name) == "relevance";
+    CHECK((a.probabilities == b.probabilities) != weighs);
+    CHECK(a.weights[0] == 0);
+    CHECK(b.weights[0] == 0);
+    for (const std::size_t i : {2U, 4U}) {
+      if (!weighs) CHECK(a.weights[i] == b.weights[i]);
+      // relevance: (0.6 q + 0.4) / (0.6 q + 0.4 + 1).
+      if (std::string(name) == "relevance") {
+        CHECK(a.weights[i] == doctest::Approx(0.5));
+        CHECK(b.weights[i] == doctest::Approx(0.52 / 1.52));
+      }
+      // gate: the odds fall to a fifth.
+      if (std::string(name) == "gate")
+        CHECK(b.weights[i] / b.weights[i + 1] == doctest::Approx(0.2 * a.weights[i] / a.weights[i + 1]).epsilon(1e-4));
+    }
+  }
+}
+
 TEST_CASE("networks: stopped anywhere and continued, bitwise the same") {
   const Folder folder;
   const Fit fit;
@@ -160,6 +197,59 @@ TEST_CASE("networks: stopped anywhere and continued, bitwise the same") {
       fs::remove(task.checkpoint);
     }
   }
+  deterministic(false);
+}
+
+TEST_CASE("networks: a choice of settings, stopped anywhere and continued, trains nothing twice") {
+  const Folder folder;
+  const Fit fit;
+  deterministic(true);
+  const auto method = make_fusion(small_study("folds = 2\n[select]\nlr = [0.01, 0.03]\nwidth = [4, 6]\n"), "gate");
+  std::int64_t epochs = 0;
+  Task task = fit.task();
+  // Progress goes on over all of the four.
+  std::int64_t last = 0;
+  task.on_epoch = [&](std::int64_t done, std::int64_t total, const Curve&) {
+    ++epochs;
+    CHECK(done > last);
+    CHECK(total == 4 * 2 * 6);
+    last = done;
+  };
+  const auto whole = method->fit(task);
+  whole->save(folder / "whole");
+  const std::int64_t all = epochs;
+  CHECK(last > 3 * 2 * 6);
+  task.checkpoint = folder / "checkpoint";
+  for (const std::int64_t stop : {std::int64_t{1}, all / 2, all / 2 + 1, all - 1}) {
+    CAPTURE(stop);
+    epochs = 0;
+    task.resume = false;
+    task.on_epoch = [&](auto...) {
+      if (++epochs == stop) throw Interrupted("interrupted");
+    };
+    CHECK_THROWS_AS(method->fit(task), Interrupted);
+    task.resume = true;
+    task.on_epoch = [&](auto...) { ++epochs; };
+    const auto resumed = method->fit(task);
+    CHECK(epochs == all);
+    resumed->save(folder / "resumed");
+    CHECK(data::read_file("test", folder / "whole") == data::read_file("test", folder / "resumed"));
+    CHECK(resumed->selected == whole->selected);
+    CHECK(resumed->validation == whole->validation);
+    CHECK(resumed->held_out->probabilities == whole->held_out->probabilities);
+    for (int k = 0; k < 4; ++k) CHECK_FALSE(fs::exists(text(task.checkpoint, '.', k)));
+  }
+  // What a run that was given up left behind is not taken for this one's.
+  task.on_epoch = {};
+  task.resume = false;
+  data::write_file("test", text(task.checkpoint, ".0"), "of another study");
+  data::write_file("test", text(task.checkpoint, ".1"), "of another study");
+  task.on_epoch = [&](auto...) { throw Interrupted("interrupted"); };
+  CHECK_THROWS_AS(method->fit(task), Interrupted);
+  CHECK_FALSE(fs::exists(text(task.checkpoint, ".1")));
+  task.on_epoch = {};
+  task.resume = true;
+  CHECK(method->fit(task)->selected == whole->selected);
   deterministic(false);
 }
 
