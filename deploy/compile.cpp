@@ -70,8 +70,8 @@ struct Program::State {
   Function model;
   CompileOptions options;
   Names names;
-  std::size_t inputs = 0;  ///< how many the model takes
-  std::string eager;       ///< why the model is not captured
+  std::size_t input_count = 0;  ///< how many the model takes
+  std::string eager;            ///< why the model is not captured
   MemoryPool memory;
   std::mutex making;  ///< of what follows: one plan is made at a time
   Arranged arranged;
@@ -133,7 +133,7 @@ struct Program::State {
 Program compile(Function model, const std::vector<Tensor>& examples, const CompileOptions& options, Names names) {
   all_defined("compile", examples);
   auto state = std::make_shared<Program::State>();
-  state->inputs = examples.size();
+  state->input_count = examples.size();
   state->model = std::move(model);
   state->options = options;
   state->names = std::move(names);
@@ -148,8 +148,8 @@ Program compile(Function model, const std::vector<Tensor>& examples, const Compi
 }
 
 std::vector<Tensor> Program::run(const std::vector<Tensor>& inputs) const {
-  if (inputs.size() != state_->inputs)
-    throw ConfigError(text("run: ", inputs.size(), " inputs, the program takes ", state_->inputs));
+  if (inputs.size() != state_->input_count)
+    throw ConfigError(text("run: ", inputs.size(), " inputs, the program takes ", state_->input_count));
   all_defined("run", inputs);
   if (!state_->eager.empty()) {
     const NoGrad off;
