@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include <weft/data/at.h>
 #include <weft/tensor/create.h>
 #include <weft/tensor/parallel.h>
 
@@ -13,7 +14,7 @@ namespace {
 using Int = std::int64_t;
 using Ints = std::vector<Int>;
 
-std::size_t at(Int i) { return static_cast<std::size_t>(i); }
+using detail::at;
 
 void check_code(const char* op, Int code, Int set, Int vocabulary) {
   if (code < 0 || code >= vocabulary)

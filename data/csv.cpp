@@ -13,7 +13,7 @@
 namespace weft::data {
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double not_read = std::numeric_limits<double>::quiet_NaN();
 
 std::string_view trim(std::string_view s) noexcept {
   while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
@@ -160,7 +160,7 @@ Column typed(std::string name, const std::vector<std::string_view>& fields, cons
   std::vector<double> numbers;
   if (numeric) numbers.reserve(fields.size());
   for (std::size_t i = 0; numeric && i < fields.size(); ++i) {
-    double value = nan;
+    double value = not_read;
     if (!missing(fields[i]) && !parse_number(fields[i], value, options.decimal)) {
       if (must)
         throw FileError(text("csv: ", source, ":", lines[i], ": column \"", name, "\" holds \"", fields[i],

@@ -10,7 +10,7 @@
 namespace weft::data {
 namespace {
 
-constexpr const char* operation = "read_dicom_series";
+constexpr const char* series_operation = "read_dicom_series";
 using Vector = std::array<double, 3>;
 
 double dot(const Vector& a, const Vector& b) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
@@ -23,13 +23,13 @@ std::vector<std::string> files_of(const std::string& folder) {
   std::error_code error;
   std::vector<std::string> out;
   const std::filesystem::directory_iterator entries(folder, error);
-  if (error) throw FileError(text(operation, ": cannot look into ", folder, ": ", error.message()));
+  if (error) throw FileError(text(series_operation, ": cannot look into ", folder, ": ", error.message()));
   for (const auto& entry : entries)
     if (entry.is_regular_file(error) && entry.path().filename() != "DICOMDIR" &&
-        detail::is_dicom(operation, entry.path().string()))
+        detail::is_dicom(series_operation, entry.path().string()))
       out.push_back(entry.path().string());
   std::sort(out.begin(), out.end());
-  if (out.empty()) throw FileError(text(operation, ": there is no DICOM file in ", folder));
+  if (out.empty()) throw FileError(text(series_operation, ": there is no DICOM file in ", folder));
   return out;
 }
 
@@ -49,7 +49,7 @@ class Series {
     names_ = files_of(folder_);
     std::string series, first_series;
     for (std::size_t i = 0; i < names_.size(); ++i) {
-      images_.push_back(detail::read_dicom_file(operation, names_[i], options_.file, series));
+      images_.push_back(detail::read_dicom_file(series_operation, names_[i], options_.file, series));
       if (i == 0) first_series = series;
       if (series != first_series)
         wrong(text(" holds more than one series: ", name(0), " and ", name(i),
@@ -60,7 +60,9 @@ class Series {
   }
 
  private:
-  [[noreturn]] void wrong(const std::string& what) const { throw FileError(text(operation, ": ", folder_, what)); }
+  [[noreturn]] void wrong(const std::string& what) const {
+    throw FileError(text(series_operation, ": ", folder_, what));
+  }
   std::string name(std::size_t i) const { return std::filesystem::path(names_[i]).filename().string(); }
   [[noreturn]] void differ(std::size_t i, const std::string& what) const {
     wrong(text(" is no single volume: ", name(0), " and ", name(i), " differ in ", what));
@@ -168,7 +170,7 @@ class Series {
 }  // namespace
 
 DicomVolume read_dicom_series(const std::string& folder, const DicomSeriesOptions& options) {
-  if (!have_dicom()) detail::without_dicom(operation);
+  if (!have_dicom()) detail::without_dicom(series_operation);
   return Series(folder, options).read();
 }
 

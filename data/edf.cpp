@@ -164,9 +164,9 @@ class Check {
 
 constexpr double ticks = EDFLIB_TIME_DIMENSION;  // of EDFlib, in a second
 
-struct Closer {
+struct EdfCloser {
   int handle;
-  ~Closer() { edfclose_file(handle); }
+  ~EdfCloser() { edfclose_file(handle); }
 };
 
 std::string start_of(const edf_hdr_struct& h) {
@@ -201,7 +201,7 @@ Edf read_edf(const std::string& path) {
       default: check.wrong(text(" has a header or annotations that EDFlib refuses (", header->filetype, ")"));
     }
   }
-  const Closer closer{header->handle};
+  const EdfCloser closer{header->handle};
   Edf out;
   constexpr const char* types[] = {"EDF", "EDF+", "BDF", "BDF+"};
   out.type = types[header->filetype];

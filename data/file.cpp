@@ -15,10 +15,10 @@
 namespace weft::data {
 namespace {
 
-struct Closer {
+struct FileCloser {
   void operator()(std::FILE* file) const noexcept { std::fclose(file); }
 };
-using File = std::unique_ptr<std::FILE, Closer>;
+using File = std::unique_ptr<std::FILE, FileCloser>;
 
 std::string reason() { return std::strerror(errno); }
 

@@ -7,6 +7,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include <weft/data/at.h>
 #include <weft/data/npy.h>
 #include <weft/tensor/create.h>
 #include <weft/tensor/kernels.h>
@@ -17,18 +18,18 @@ namespace {
 using Int = std::int64_t;
 using Ints = std::vector<Int>;
 
-std::size_t at(Int i) { return static_cast<std::size_t>(i); }
+using detail::at;
 
 // ---- files
 
-constexpr const char* operation = "load_graph";
+constexpr const char* graph_operation = "load_graph";
 
 /// Whole numbers of `rank` axes.
 Tensor integers(const std::string& path, int rank) {
   const Tensor x = load_npy(path);
   if (x.dim() != rank || is_floating(x.dtype()))
-    throw FileError(text(operation, ": ", path, " holds ", x.dtype(), " ", x.shape(), ", not whole numbers on ", rank,
-                         rank == 1 ? " axis" : " axes"));
+    throw FileError(text(graph_operation, ": ", path, " holds ", x.dtype(), " ", x.shape(), ", not whole numbers on ",
+                         rank, rank == 1 ? " axis" : " axes"));
   return kernels::contiguous(kernels::cast(x, DType::int64));
 }
 
@@ -37,7 +38,7 @@ void check_range(const std::string& path, const Tensor& x, Int count, const char
   const Int* v = x.data<Int>();
   for (Int i = 0; i < x.numel(); ++i)
     if (v[i] < 0 || v[i] >= count)
-      throw FileError(text(operation, ": ", path, " names ", what, " ", v[i], " of ", count));
+      throw FileError(text(graph_operation, ": ", path, " names ", what, " ", v[i], " of ", count));
 }
 
 /// Ones at the places that the sparse rows name.
@@ -47,14 +48,15 @@ Tensor sparse_rows(const std::string& folder, Int nodes) {
   const Int *begin = rows.data<Int>(), *column = columns.data<Int>(), ones = columns.numel();
   if (rows.numel() != nodes + 1)
     throw FileError(
-        text(operation, ": ", rows_path, " has ", rows.numel(), " numbers, not one more than ", nodes, " nodes"));
+        text(graph_operation, ": ", rows_path, " has ", rows.numel(), " numbers, not one more than ", nodes, " nodes"));
   if (begin[0] != 0 || begin[nodes] != ones || !std::is_sorted(begin, begin + nodes + 1))
-    throw FileError(text(operation, ": ", rows_path, " does not ascend from 0 to ", ones));
+    throw FileError(text(graph_operation, ": ", rows_path, " does not ascend from 0 to ", ones));
   Int features = 0;
   for (Int i = 0; i < ones; ++i) features = std::max(features, column[i] + 1);
   // Dense rows are what comes of it: a wrong column must not ask for all memory.
   if (features > (Int{1} << 30) / nodes)
-    throw FileError(text(operation, ": ", columns_path, " names column ", features - 1, ", too far for dense rows"));
+    throw FileError(
+        text(graph_operation, ": ", columns_path, " names column ", features - 1, ", too far for dense rows"));
   check_range(columns_path, columns, features, "column");
   Tensor x = zeros({nodes, features});
   float* to = x.mutable_data<float>();
@@ -66,7 +68,7 @@ Tensor sparse_rows(const std::string& folder, Int nodes) {
 Tensor dense_rows(const std::string& path, Int nodes) {
   const Tensor x = load_npy(path);
   if (x.dim() != 2 || x.size(0) != nodes)
-    throw FileError(text(operation, ": ", path, " is ", x.shape(), ", not a row for each of ", nodes, " labels"));
+    throw FileError(text(graph_operation, ": ", path, " is ", x.shape(), ", not a row for each of ", nodes, " labels"));
   return kernels::cast(x, DType::float32);
 }
 
@@ -116,13 +118,14 @@ GraphData load_graph(const std::string& given) {
   GraphData g;
   g.y = integers(folder + "y.npy", 1);
   const Int nodes = g.y.numel();
-  if (nodes == 0) throw FileError(text(operation, ": ", folder, "y.npy is empty: a graph has at least one node"));
+  if (nodes == 0) throw FileError(text(graph_operation, ": ", folder, "y.npy is empty: a graph has at least one node"));
   check_range(folder + "y.npy", g.y, nodes, "class");
   const bool dense = std::filesystem::exists(folder + "x.npy");
   g.x = dense ? dense_rows(folder + "x.npy", nodes) : sparse_rows(folder, nodes);
   const std::string edges_path = folder + "edges.npy";
   const Tensor edges = integers(edges_path, 2);
-  if (edges.size(1) != 2) throw FileError(text(operation, ": ", edges_path, " is ", edges.shape(), ", not (E, 2)"));
+  if (edges.size(1) != 2)
+    throw FileError(text(graph_operation, ": ", edges_path, " is ", edges.shape(), ", not (E, 2)"));
   check_range(edges_path, edges, nodes, "node");
   g.edge_index = to_undirected(view_as(edges, {2, edges.size(0)}, {1, 2}), nodes);
   Ints part_of(at(nodes), 0);
@@ -133,7 +136,8 @@ GraphData load_graph(const std::string& given) {
     *part = to_vector<Int>(index);
     for (const Int node : *part)
       if (part_of[at(node)]++ > 0)
-        throw FileError(text(operation, ": ", folder, name, " names node ", node, ", which is in a part already"));
+        throw FileError(
+            text(graph_operation, ": ", folder, name, " names node ", node, ", which is in a part already"));
   }
   return g;
 }

@@ -14,12 +14,12 @@ namespace weft::data::detail {
 #ifdef WEFT_WITH_ZLIB
 namespace {
 constexpr int gzip_form = 16 + MAX_WBITS;
-constexpr std::size_t step = std::size_t{1} << 20;
+constexpr std::size_t chunk = std::size_t{1} << 20;
 
 /// Gives zlib the next part of the bytes when it has used up the last.
 void feed(z_stream& stream, std::string_view bytes, std::size_t& used) {
   if (stream.avail_in != 0) return;
-  const std::size_t n = std::min(step, bytes.size() - used);
+  const std::size_t n = std::min(chunk, bytes.size() - used);
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data() + used));
   stream.avail_in = static_cast<uInt>(n);
   used += n;
@@ -35,7 +35,7 @@ std::string gunzip(const char* operation, const std::string& path, std::string_v
   int state = Z_OK;
   while (state == Z_OK && out.size() <= most) {
     feed(stream, packed, used);
-    const std::size_t before = out.size(), room = std::min(step, most + 1 - before);
+    const std::size_t before = out.size(), room = std::min(chunk, most + 1 - before);
     out.resize(before + room);
     stream.next_out = reinterpret_cast<Bytef*>(out.data() + before);
     stream.avail_out = static_cast<uInt>(room);
@@ -57,11 +57,11 @@ std::string gzip(const char* operation, const std::string& path, std::string_vie
   for (int state = Z_OK; state != Z_STREAM_END;) {
     feed(stream, bytes, used);
     const std::size_t before = out.size();
-    out.resize(before + step);
+    out.resize(before + chunk);
     stream.next_out = reinterpret_cast<Bytef*>(out.data() + before);
-    stream.avail_out = static_cast<uInt>(step);
+    stream.avail_out = static_cast<uInt>(chunk);
     state = deflate(&stream, used == bytes.size() ? Z_FINISH : Z_NO_FLUSH);
-    out.resize(before + step - stream.avail_out);
+    out.resize(before + chunk - stream.avail_out);
   }
   return out;
 }

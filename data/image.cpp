@@ -67,7 +67,7 @@ namespace {
 #else
 
 /// What is known before anything is unpacked.
-struct Header {
+struct ImageHeader {
   std::int64_t width = 0, height = 0;
   bool wide = false;    // 16 bits
   int orientation = 1;  // of a JPEG: EXIF's
@@ -101,7 +101,7 @@ class Walk {
  public:
   Walk(const std::string& path, std::string_view bytes) : path_(path), bytes_(bytes) {}
 
-  Header header() {
+  ImageHeader header() {
     if (bytes_.empty()) wrong(" is empty");
     if (bytes_.starts_with("\x89PNG\r\n\x1a\n")) return png();
     if (bytes_.starts_with("\xff\xd8\xff")) return jpeg();
@@ -118,8 +118,8 @@ class Walk {
     return v;
   }
 
-  Header png() const {
-    Header h;
+  ImageHeader png() const {
+    ImageHeader h;
     bool numbers = false;
     for (std::size_t at = 8;;) {
       const std::size_t size = number(at, 4);
@@ -142,8 +142,8 @@ class Walk {
     }
   }
 
-  Header jpeg() {
-    Header h;
+  ImageHeader jpeg() {
+    ImageHeader h;
     int scans = 0;
     std::uint32_t frame = 0;
     std::optional<int> orientation;
@@ -275,7 +275,7 @@ Tensor read_image([[maybe_unused]] const std::string& path, [[maybe_unused]] con
   if (options.channels < 0 || options.channels == 2 || options.channels > 4)
     throw ConfigError(text("read_image: channels is ", options.channels, ", it can be 0 (as in the file), 1, 3 or 4"));
   const std::string bytes = read_file("read_image", path);
-  const Header h = Walk(path, bytes).header();
+  const ImageHeader h = Walk(path, bytes).header();
   const auto said = [&](const std::string& what) { return FileError("read_image: " + path + what); };
   if (h.width == 0 || h.height == 0) throw said(text(" is damaged: it claims ", h.width, " x ", h.height, " pixels"));
   if (h.height > options.max_pixels / h.width)

@@ -24,10 +24,10 @@ struct Found {
 };
 
 /// A table in double precision, with |a|^2 of each row.
-struct Table {
+struct Points {
   Tensor x;
   std::vector<double> squares;
-  Table(const char* op, const char* what, const Tensor& given) {
+  Points(const char* op, const char* what, const Tensor& given) {
     if (given.dim() != 2) throw ShapeError(text(op, ": ", what, " ", given.shape(), " are not (rows, features)"));
     if (!is_floating(given.dtype())) throw DtypeError(text(op, ": ", what, " are ", given.dtype(), ", not floating"));
     check_finite(text(op, ": ", what), given);
@@ -87,7 +87,7 @@ class Candidates {
   std::vector<Found> kept_;
 };
 
-Nearest search(const char* op, const Table& queries, const Table& rows, Int k, Closeness closeness, bool others) {
+Nearest search(const char* op, const Points& queries, const Points& rows, Int k, Closeness closeness, bool others) {
   const Int n = rows.count(), width = rows.width(), most = others ? n - 1 : n;
   if (queries.width() != width)
     throw ShapeError(text(op, ": queries ", queries.x.shape(), " and rows ", rows.x.shape(), " differ in width"));
@@ -139,12 +139,12 @@ Nearest search(const char* op, const Table& queries, const Table& rows, Int k, C
 
 Nearest nearest_rows(const Tensor& queries, const Tensor& rows, Int k, Closeness closeness) {
   constexpr const char* op = "nearest_rows";
-  return search(op, Table(op, "queries", queries), Table(op, "rows", rows), k, closeness, false);
+  return search(op, Points(op, "queries", queries), Points(op, "rows", rows), k, closeness, false);
 }
 
 Nearest nearest_others(const Tensor& x, Int k, Closeness closeness) {
   constexpr const char* op = "nearest_others";
-  const Table table(op, "rows", x);
+  const Points table(op, "rows", x);
   return search(op, table, table, k, closeness, true);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <weft/data/at.h>
 #include <weft/data/graph.h>
 #include <weft/tensor/create.h>
 #include <weft/tensor/kernels.h>
@@ -13,7 +14,7 @@ namespace {
 using Int = std::int64_t;
 using Ints = std::vector<Int>;
 
-std::size_t at(Int i) { return static_cast<std::size_t>(i); }
+using detail::at;
 
 /// `count` different numbers below n to `out`: each set is equally likely. Floyd's method; counts are small enough to
 /// look among the numbers drawn so far one by one.

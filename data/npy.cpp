@@ -26,7 +26,7 @@ namespace {
 /// NumPy never writes more than a few hundred bytes for a plain array.
 constexpr std::uint64_t longest_header = 1 << 20;
 
-struct Header {
+struct NpyHeader {
   std::string descr;
   bool fortran = false;
   Shape shape;
@@ -37,8 +37,8 @@ class HeaderParser {
  public:
   HeaderParser(std::string_view s, const std::string& where) : s_(s), where_(where) {}
 
-  Header parse() {
-    Header h;
+  NpyHeader parse() {
+    NpyHeader h;
     bool have_descr = false, have_order = false, have_shape = false;
     expect('{');
     while (!take('}')) {
@@ -306,7 +306,7 @@ Tensor parse_npy(ByteSource& source, const std::string& where) {
 
   std::string head(static_cast<std::size_t>(length), '\0');
   source.read(begin, head.data(), head.size());
-  const Header h = HeaderParser(head, where).parse();
+  const NpyHeader h = HeaderParser(head, where).parse();
   const std::optional<Element> e = element_of(h.descr);
   if (!e) throw FileError(text(where, ": element type '", h.descr, "' has no counterpart in weft"));
 

@@ -11,10 +11,10 @@
 namespace weft::data {
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-using Rows = std::span<const std::int64_t>;
+constexpr double not_known = std::numeric_limits<double>::quiet_NaN();
+using RowNumbers = std::span<const std::int64_t>;
 
-void check_rows(const char* op, Rows rows, std::int64_t n) {
+void check_rows(const char* op, RowNumbers rows, std::int64_t n) {
   if (rows.empty()) throw ConfigError(text(op, ": there are no training rows"));
   for (const std::int64_t row : rows)
     if (row < 0 || row >= n) throw ConfigError(text(op, ": row ", row, " is outside the ", n, " rows"));
@@ -54,7 +54,7 @@ struct Moments {
 
 /// Of get(row) over the rows, NaN left out: two passes, which loses no digits.
 template <class Get>
-Moments moments(const char* op, Rows rows, const std::string& what, Get get) {
+Moments moments(const char* op, RowNumbers rows, const std::string& what, Get get) {
   Moments m;
   double sum = 0, n = 0;
   for (const std::int64_t row : rows) {
@@ -82,7 +82,7 @@ Moments moments(const char* op, Rows rows, const std::string& what, Get get) {
 }
 
 /// Moments of each column of a matrix.
-std::vector<Moments> column_moments(const char* op, const Tensor& x, Rows rows) {
+std::vector<Moments> column_moments(const char* op, const Tensor& x, RowNumbers rows) {
   check_matrix(op, x);
   check_rows(op, rows, x.size(0));
   const std::vector<double> values = to_vector<double>(x);
@@ -95,7 +95,7 @@ std::vector<Moments> column_moments(const char* op, const Tensor& x, Rows rows) 
 }
 
 /// Levels as they stand in the training rows, sorted.
-std::vector<std::string> seen_levels(const Column& column, Rows rows) {
+std::vector<std::string> seen_levels(const Column& column, RowNumbers rows) {
   std::vector<char> seen(column.levels.size(), 0);
   for (const std::int64_t row : rows)
     if (!column.missing(row)) seen[static_cast<std::size_t>(column.codes[static_cast<std::size_t>(row)])] = 1;
@@ -157,7 +157,7 @@ Column column_for(const char* op, const Table& table, const TableEncoder::Part& 
   return column;
 }
 
-TableEncoder::Part fitted(const char* op, const Column& column, Rows rows, bool indicators) {
+TableEncoder::Part fitted(const char* op, const Column& column, RowNumbers rows, bool indicators) {
   TableEncoder::Part part;
   part.column = column.name;
   part.categorical = column.categorical;
@@ -183,7 +183,7 @@ Encoded encoded(std::vector<double> values, const std::vector<char>& have, std::
   bool* present = out.present.mutable_data<bool>();
   for (std::size_t row = 0; row < have.size(); ++row) {
     present[row] = have[row] != 0;
-    if (!have[row]) std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(row * width), width, nan);
+    if (!have[row]) std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(row * width), width, not_known);
   }
   out.features = narrowed(values, {rows, static_cast<std::int64_t>(width)}, dtype);
   return out;
@@ -241,7 +241,7 @@ std::size_t width_of(const TableEncoder::Part& part) noexcept {
 
 }  // namespace
 
-Standardizer Standardizer::fit(const Tensor& x, Rows rows) {
+Standardizer Standardizer::fit(const Tensor& x, RowNumbers rows) {
   Standardizer s;
   for (const Moments& m : column_moments("standardize", x, rows)) {
     s.mean.push_back(m.mean);
@@ -258,7 +258,7 @@ Tensor Standardizer::apply(const Tensor& x) const {
   return narrowed(values, x.shape(), x.dtype());
 }
 
-Imputer Imputer::fit(const Tensor& x, Rows rows, bool indicators) {
+Imputer Imputer::fit(const Tensor& x, RowNumbers rows, bool indicators) {
   Imputer out;
   for (const Moments& m : column_moments("impute", x, rows)) {
     if (indicators && m.gaps) out.indicators.push_back(static_cast<std::int64_t>(out.mean.size()));
@@ -282,7 +282,7 @@ Tensor Imputer::apply(const Tensor& x) const {
   return narrowed(out, {x.size(0), static_cast<std::int64_t>(mean.size() + indicators.size())}, x.dtype());
 }
 
-OneHot OneHot::fit(const Column& column, Rows rows) {
+OneHot OneHot::fit(const Column& column, RowNumbers rows) {
   if (!column.categorical)
     throw ConfigError(text("one_hot: column \"", column.name, "\" holds numbers, not categories"));
   check_rows("one_hot", rows, column.size());
@@ -304,7 +304,7 @@ Tensor OneHot::apply(const Column& column) const {
 
 // ---- a table's columns as one modality
 
-TableEncoder TableEncoder::fit(const Table& table, std::span<const std::string> patterns, Rows rows,
+TableEncoder TableEncoder::fit(const Table& table, std::span<const std::string> patterns, RowNumbers rows,
                                const TableOptions& options) {
   constexpr const char* op = "table encoder";
   check_rows(op, rows, table.rows());
@@ -365,7 +365,7 @@ TableEncoder TableEncoder::from_json(std::string_view encoded) {
 
 // ---- a table's columns each by itself
 
-TableCoder TableCoder::fit(const Table& table, std::span<const std::string> patterns, Rows rows,
+TableCoder TableCoder::fit(const Table& table, std::span<const std::string> patterns, RowNumbers rows,
                            const CoderOptions& options) {
   constexpr const char* op = "table coder";
   check_rows(op, rows, table.rows());

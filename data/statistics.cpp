@@ -14,29 +14,29 @@
 namespace weft::data {
 namespace {
 
-double real(std::size_t n) noexcept { return static_cast<double>(n); }
+double real_of(std::size_t n) noexcept { return static_cast<double>(n); }
 
 void check_level(const char* op, double level) {
   if (!(level > 0 && level < 1)) throw ConfigError(text(op, ": level ", level, " is not in (0, 1)"));
 }
 
 double mean_of(Numbers values) noexcept {
-  return std::accumulate(values.begin(), values.end(), 0.0) / real(values.size());
+  return std::accumulate(values.begin(), values.end(), 0.0) / real_of(values.size());
 }
 
 /// Sample variance, divided by n - 1.
 double variance_of(Numbers values, double mean) noexcept {
   double sum = 0;
   for (const double v : values) sum += (v - mean) * (v - mean);
-  return sum / (real(values.size()) - 1);
+  return sum / (real_of(values.size()) - 1);
 }
 
 /// The quantile of sorted values, linear between neighbours.
 double quantile(const std::vector<double>& sorted, double p) noexcept {
-  const double at = p * (real(sorted.size()) - 1);
+  const double at = p * (real_of(sorted.size()) - 1);
   const auto low = static_cast<std::size_t>(at);
   const std::size_t high = std::min(low + 1, sorted.size() - 1);
-  return sorted[low] + (at - real(low)) * (sorted[high] - sorted[low]);
+  return sorted[low] + (at - real_of(low)) * (sorted[high] - sorted[low]);
 }
 
 /// Samples to draw among, one list per stratum.
@@ -77,7 +77,7 @@ std::vector<double> resample(const char* op, std::int64_t n, const Statistic& st
       values.push_back(value);
     else if (++failed > options.resamples)
       throw ConfigError(
-          text(op, ": the statistic is undefined on ", failed, " of ", real(values.size()) + failed,
+          text(op, ": the statistic is undefined on ", failed, " of ", real_of(values.size()) + failed,
                " resamples\n  help: draw them stratified, or choose a metric that one class suffices for"));
   }
   return values;
@@ -89,7 +89,7 @@ void adjust(double& low, double& high, const std::vector<double>& sorted, double
   // Ties with the estimate count half; never 0 or 1, where the normal quantile ends.
   const auto below = std::lower_bound(sorted.begin(), sorted.end(), estimate) - sorted.begin();
   const auto up_to = std::upper_bound(sorted.begin(), sorted.end(), estimate) - sorted.begin();
-  const double r = real(sorted.size());
+  const double r = real_of(sorted.size());
   const double share = std::clamp(static_cast<double>(below + up_to) / (2 * r), 0.5 / r, 1 - 0.5 / r);
   const double bias = normal_quantile(share);
 
@@ -146,7 +146,7 @@ double overlap(const char* op, double train_size, double test_size) {
 Interval student_interval(const char* op, Numbers values, double extra, double level) {
   if (values.empty()) throw ConfigError(text(op, ": there are no values"));
   check_level(op, level);
-  const double mean = mean_of(values), n = real(values.size());
+  const double mean = mean_of(values), n = real_of(values.size());
   if (values.size() == 1) return {mean, mean, mean};
   const double half =
       student_t_quantile(0.5 + level / 2, n - 1) * std::sqrt(variance_of(values, mean) * (1 / n + extra));
@@ -156,7 +156,7 @@ Interval student_interval(const char* op, Numbers values, double extra, double l
 Comparison student_test(const char* op, Numbers a, Numbers b, double extra, double level) {
   const std::vector<double> d = differences(op, a, b);
   const Interval i = student_interval(op, d, extra, level);
-  const double n = real(d.size());
+  const double n = real_of(d.size());
   const double error = std::sqrt(variance_of(d, i.estimate) * (1 / n + extra));
   Comparison c{i.estimate, i.low, i.high, 0, 1};
   if (error > 0) {
@@ -176,8 +176,8 @@ double signed_rank_cdf(double w, std::size_t n) {
   for (std::size_t rank = 1; rank <= n; ++rank)
     for (std::size_t sum = ways.size(); sum-- > rank;) ways[sum] += ways[sum - rank];
   double below = 0;
-  for (std::size_t sum = 0; sum < ways.size() && real(sum) <= w; ++sum) below += ways[sum];
-  return below * std::pow(0.5, real(n));
+  for (std::size_t sum = 0; sum < ways.size() && real_of(sum) <= w; ++sum) below += ways[sum];
+  return below * std::pow(0.5, real_of(n));
 }
 
 }  // namespace
@@ -279,13 +279,13 @@ Comparison wilcoxon(Numbers a, Numbers b) {
   double plus = 0, minus = 0, tied = 0;
   for (std::size_t begin = 0, end = 0; begin < d.size(); begin = end) {
     while (end < d.size() && std::abs(d[end]) == std::abs(d[begin])) ++end;
-    const double rank = (real(begin) + 1 + real(end)) / 2;  // mean of begin + 1 ... end
+    const double rank = (real_of(begin) + 1 + real_of(end)) / 2;  // mean of begin + 1 ... end
     for (std::size_t i = begin; i < end; ++i) (d[i] > 0 ? plus : minus) += rank;
-    const double t = real(end - begin);
+    const double t = real_of(end - begin);
     tied += t * t * t - t;
   }
   c.statistic = std::min(plus, minus);
-  const double n = real(d.size());
+  const double n = real_of(d.size());
   if (d.size() <= 50 && tied == 0) {
     c.p_value = std::min(1.0, 2 * signed_rank_cdf(c.statistic, d.size()));
   } else {
@@ -310,8 +310,8 @@ Comparison paired_bootstrap(const Predictions& a, const Predictions& b, const Me
     above += v >= 0;
   }
   const Interval i = interval_of(values, estimate, options, a.count(), statistic);
-  const double n = real(values.size());
-  return {i.estimate, i.low, i.high, 0, std::clamp(2 * real(std::min(below, above)) / n, 1 / n, 1.0)};
+  const double n = real_of(values.size());
+  return {i.estimate, i.low, i.high, 0, std::clamp(2 * real_of(std::min(below, above)) / n, 1 / n, 1.0)};
 }
 
 }  // namespace weft::data

@@ -6,12 +6,13 @@
 
 #include <weft/autograd/grad.h>
 #include <weft/autograd/ops.h>
+#include <weft/data/at.h>
 #include <weft/tensor/create.h>
 
 namespace weft::fusion {
 namespace {
 
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+using data::detail::at;
 
 /// (B, M) bool -> what broadcasts with (B, ...).
 Tensor present_rows(const Tensor& present, std::size_t m, int rank) {

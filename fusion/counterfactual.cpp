@@ -5,6 +5,7 @@
 
 #include <weft/autograd/grad.h>
 #include <weft/autograd/ops.h>
+#include <weft/data/at.h>
 #include <weft/fusion/attribution.h>
 #include <weft/fusion/degrade.h>
 #include <weft/tensor/create.h>
@@ -12,7 +13,7 @@
 namespace weft::fusion {
 namespace {
 
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+using data::detail::at;
 
 std::int64_t width_of(const Tensor& x) { return x.size(0) == 0 ? 0 : x.numel() / x.size(0); }
 

@@ -8,13 +8,14 @@
 
 #include <weft/autograd/grad.h>
 #include <weft/autograd/ops.h>
+#include <weft/data/at.h>
 #include <weft/tensor/create.h>
 
 namespace weft::fusion {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+using data::detail::at;
 
 void check_players(const char* operation, int players) {
   if (players > most_players)

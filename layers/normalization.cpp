@@ -9,8 +9,8 @@ namespace {
 
 Tensor parameter(Tensor x) { return x.set_requires_grad(); }
 
-void positive(const char* layer, const char* what, std::int64_t n) {
-  if (n < 1) throw ConfigError(text(layer, ": ", what, " is ", n, "\n  help: choose 1 or more"));
+void check_features(const char* layer, std::int64_t n) {
+  if (n < 1) throw ConfigError(text(layer, ": num_features is ", n, "\n  help: choose 1 or more"));
 }
 
 }  // namespace
@@ -28,7 +28,7 @@ RMSNorm::RMSNorm(const RMSNormOptions& o) : normalized_shape(o.normalized_shape)
 Tensor RMSNorm::operator()(const Tensor& x) const { return rms_norm(x, normalized_shape, weight, eps); }
 
 BatchNorm::BatchNorm(const BatchNormOptions& o) : eps(o.eps), momentum(o.momentum) {
-  positive("batch_norm", "num_features", o.num_features);
+  check_features("batch_norm", o.num_features);
   if (o.affine) {
     weight = parameter(ones({o.num_features}, o.dtype));
     bias = parameter(zeros({o.num_features}, o.dtype));
@@ -67,7 +67,7 @@ Tensor GroupNorm::operator()(const Tensor& x) const {
 template <int axes>
 InstanceNorm<axes>::InstanceNorm(const InstanceNormLayerOptions& o)
     : num_features(o.num_features), eps(o.eps), momentum(o.momentum) {
-  positive("instance_norm", "num_features", o.num_features);
+  check_features("instance_norm", o.num_features);
   if (o.affine) {
     weight = parameter(ones({o.num_features}, o.dtype));
     bias = parameter(zeros({o.num_features}, o.dtype));

@@ -15,46 +15,47 @@
 namespace weft {
 namespace {
 
-constexpr const char* op = "scaled_dot_product_attention";
+constexpr const char* attention_name = "scaled_dot_product_attention";
 
 void check(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& o) {
   for (const Tensor* x : {&q, &k, &v}) {
     if (x->dim() < 2)
-      throw ShapeError(text(op, ": q is ", q.shape(), ", k ", k.shape(), ", v ", v.shape(),
+      throw ShapeError(text(attention_name, ": q is ", q.shape(), ", k ", k.shape(), ", v ", v.shape(),
                             "\n  help: each needs positions and features as its last two axes"));
     if (!is_floating(x->dtype()) || x->dtype() != q.dtype())
-      throw DtypeError(text(op, ": q is ", q.dtype(), ", k ", k.dtype(), ", v ", v.dtype(),
+      throw DtypeError(text(attention_name, ": q is ", q.dtype(), ", k ", k.dtype(), ", v ", v.dtype(),
                             "\n  help: give all three one floating type"));
   }
   if (q.shape()[q.dim() - 1] != k.shape()[k.dim() - 1])
-    throw ShapeError(text(op, ": q ", q.shape(), " and k ", k.shape(), " differ in their last axis"));
+    throw ShapeError(text(attention_name, ": q ", q.shape(), " and k ", k.shape(), " differ in their last axis"));
   if (k.shape()[k.dim() - 2] != v.shape()[v.dim() - 2])
-    throw ShapeError(text(op, ": k ", k.shape(), " and v ", v.shape(), " differ in their number of positions"));
+    throw ShapeError(
+        text(attention_name, ": k ", k.shape(), " and v ", v.shape(), " differ in their number of positions"));
   if (!(o.dropout >= 0 && o.dropout <= 1))
-    throw ConfigError(text(op, ": dropout is ", o.dropout, "\n  help: choose a probability from 0 to 1"));
+    throw ConfigError(text(attention_name, ": dropout is ", o.dropout, "\n  help: choose a probability from 0 to 1"));
   if (o.is_causal && o.mask.defined())
-    throw ConfigError(text(op, ": both a mask and is_causal\n  help: put the causal part into the mask"));
+    throw ConfigError(text(attention_name, ": both a mask and is_causal\n  help: put the causal part into the mask"));
   if (o.mask.defined() && o.mask.dtype() != DType::boolean && !is_floating(o.mask.dtype()))
-    throw DtypeError(text(op, ": the mask is ", o.mask.dtype(), "\n  help: use bool or a floating type"));
+    throw DtypeError(text(attention_name, ": the mask is ", o.mask.dtype(), "\n  help: use bool or a floating type"));
 }
 
 /// How many heads x (..., H, S, E) has to serve `heads` of q.
 std::int64_t own_heads(const Tensor& x, std::int64_t heads) {
   const std::int64_t own = x.dim() < 3 ? 0 : x.shape()[x.dim() - 3];
   if (own == 0 || heads % own != 0)
-    throw ShapeError(text(op, ": ", heads, " heads of q cannot share ", own, " of ", x.shape()));
+    throw ShapeError(text(attention_name, ": ", heads, " heads of q cannot share ", own, " of ", x.shape()));
   return own;
 }
 
 /// What remains of the options once they are checked.
-struct Plan {
+struct AttentionPlan {
   double scale, dropout;
   bool causal;
   Generator at;  ///< where dropout's numbers begin
 };
 
 /// The same made of operations, which hold all scores: can be differentiated as often as one likes.
-Tensor composed(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, const Plan& p) {
+Tensor composed(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, const AttentionPlan& p) {
   Tensor scores = matmul(q * p.scale, transpose(k, -2, -1));  // (..., T, S)
   Tensor seen;
   if (p.causal) {
@@ -83,15 +84,15 @@ bool tiled(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask
          q.shape()[q.dim() - 2] >= fewest_queries && q.numel() > 0 && k.numel() > 0 && v.numel() > 0;
 }
 
-kernels::Attention kernel_options(const Tensor& mask, const Plan& p) {
+kernels::Attention kernel_options(const Tensor& mask, const AttentionPlan& p) {
   return {mask.defined() ? detach(mask) : mask, p.causal, p.scale, p.dropout, p.at.seed, p.at.offset};
 }
 
 /// The tiled kernel on q, k and v with the same axes in front.
-Tensor fused(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, const Plan& p) {
+Tensor fused(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, const AttentionPlan& p) {
   const kernels::Precision precision = detail::autocast_precision;
   return record(
-      {op,
+      {attention_name,
        {{"is_causal", p.causal},
         {"scale", p.scale},
         {"dropout", p.dropout},
@@ -128,10 +129,10 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
   Tensor q = query, k = key, v = value, mask = o.mask;
   const int rank = q.dim();
   if (o.grouped) {  // (..., heads, T, E) -> (..., own, heads / own, T, E)
-    if (rank < 3) throw ShapeError(text(op, ": q ", q.shape(), " has no axis of heads"));
+    if (rank < 3) throw ShapeError(text(attention_name, ": q ", q.shape(), " has no axis of heads"));
     const std::int64_t heads = q.shape()[rank - 3], own = own_heads(k, heads);
     if (own_heads(v, heads) != own)
-      throw ShapeError(text(op, ": k ", k.shape(), " and v ", v.shape(), " differ in their heads"));
+      throw ShapeError(text(attention_name, ": k ", k.shape(), " and v ", v.shape(), " differ in their heads"));
     q = unflatten(q, -3, {own, heads / own});
     k = unsqueeze(k, -3);
     v = unsqueeze(v, -3);
@@ -144,7 +145,7 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
     s.erase(s.size() - 1);
     return s;
   };
-  const Shape batch = broadcast(op, broadcast(op, front(q), front(k)), front(v));
+  const Shape batch = broadcast(attention_name, broadcast(attention_name, front(q), front(k)), front(v));
   const auto with = [&](std::int64_t rows, std::int64_t columns) {
     Shape s = batch;
     s.push_back(rows);
@@ -152,13 +153,14 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
     return s;
   };
   const std::int64_t queries = q.shape()[q.dim() - 2], keys = k.shape()[k.dim() - 2], width = q.shape().back();
-  const Shape scores = with(queries, keys), masked = mask.defined() ? broadcast(op, scores, mask.shape()) : scores;
-  Plan p{o.scale != 0 ? o.scale
-         : width > 0  ? 1 / std::sqrt(static_cast<double>(width))
-                      : 1,
-         o.dropout,
-         o.is_causal,
-         {}};
+  const Shape scores = with(queries, keys),
+              masked = mask.defined() ? broadcast(attention_name, scores, mask.shape()) : scores;
+  AttentionPlan p{o.scale != 0 ? o.scale
+                  : width > 0  ? 1 / std::sqrt(static_cast<double>(width))
+                               : 1,
+                  o.dropout,
+                  o.is_causal,
+                  {}};
   if (p.dropout > 0) {
     Generator& generator = o.generator ? *o.generator : default_generator();
     p.at = generator;

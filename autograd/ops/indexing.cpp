@@ -28,14 +28,14 @@ Tensor checked_mask(const char* op, const Tensor& mask) {
 }
 
 /// An index in two steps: numbers, slices and new axes give a view of x; tensors choose along axes of this view.
-struct Plan {
+struct IndexPlan {
   Tensor x;  // the axes of each mask joined to one
   std::vector<IndexEntry> basic;
   std::vector<int> axes;
   std::vector<Tensor> places;  // int64, one for each of the axes
 };
 
-Plan make_plan(const char* op, const Tensor& x, const std::vector<IndexEntry>& entries) {
+IndexPlan make_plan(const char* op, const Tensor& x, const std::vector<IndexEntry>& entries) {
   int named = 0, ellipses = 0;
   for (const IndexEntry& e : entries) {
     const Tensor* t = e.get<Tensor>();
@@ -45,7 +45,7 @@ Plan make_plan(const char* op, const Tensor& x, const std::vector<IndexEntry>& e
   if (ellipses > 1) throw ConfigError(text(op, ": there are ", ellipses, " ellipses\n  help: use one"));
   if (named > x.dim()) throw ShapeError(text(op, ": ", named, " axes are indexed, x ", x.shape(), " has ", x.dim()));
 
-  Plan plan;
+  IndexPlan plan;
   plan.x = x;
   int from = 0, to = 0, joined = 0;  // the next axis of plan.x and of the view; x has `joined` axes more before it
   const auto integer = [&](std::int64_t i) {
@@ -142,7 +142,7 @@ struct Rows {
   Shape permuted;
 };
 
-Rows rows_of(const char* op, const Tensor& view, const Plan& plan) {
+Rows rows_of(const char* op, const Tensor& view, const IndexPlan& plan) {
   Rows rows;
   const int count = static_cast<int>(plan.axes.size());
   Tensor x = view;
@@ -198,7 +198,7 @@ Tensor masked_places(const char* op, Tensor& x, const Tensor& mask) {
 }  // namespace
 
 Tensor index(const Tensor& x, const std::vector<IndexEntry>& entries) {
-  const Plan plan = make_plan("index", x, entries);
+  const IndexPlan plan = make_plan("index", x, entries);
   const Tensor view = basic_view(plan.x, plan.basic);
   if (plan.axes.empty()) return view;
   const Rows rows = rows_of("index", view, plan);
@@ -206,7 +206,7 @@ Tensor index(const Tensor& x, const std::vector<IndexEntry>& entries) {
 }
 
 Tensor index_put(const Tensor& x, const std::vector<IndexEntry>& entries, const Tensor& values, bool accumulate) {
-  const Plan plan = make_plan("index_put", x, entries);
+  const IndexPlan plan = make_plan("index_put", x, entries);
   const Tensor fitting = detail::values_for("index_put", values, x.dtype()), view = basic_view(plan.x, plan.basic);
   Tensor part;
   if (plan.axes.empty()) {

@@ -22,12 +22,12 @@ using detail::zero_of;
 Tensor hinge(const Tensor& z) { return clamp(z, 0, std::numeric_limits<double>::infinity()); }
 
 /// Scores and targets as rows: those of one sample as a batch of one.
-struct Rows {
+struct MarginRows {
   Tensor x, target;
   bool single;
 };
 /// `targets_per_row`: whether the target of a row is a row itself.
-Rows rows_of(const char* op, const Tensor& x, const Tensor& target, bool targets_per_row) {
+MarginRows margin_rows(const char* op, const Tensor& x, const Tensor& target, bool targets_per_row) {
   if (target.dtype() != DType::int64)
     throw DtypeError(text(op, ": the target is ", target.dtype(), "\n  help: pass class numbers as int64"));
   const bool single = x.dim() < 2;
@@ -86,7 +86,7 @@ Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const T
 Tensor multi_margin_loss(const Tensor& x, const Tensor& target, const MultiMarginOptions& options) {
   if (options.p != 1 && options.p != 2)
     throw ConfigError(text("multi_margin_loss: p is ", options.p, "\n  help: choose 1 or 2"));
-  const Rows rows = rows_of("multi_margin_loss", x, target, false);
+  const MarginRows rows = margin_rows("multi_margin_loss", x, target, false);
   const std::int64_t classes = rows.x.shape()[1];
   detail::check_classes("multi_margin_loss", rows.target, classes);
   if (options.weight.defined() && !(options.weight.shape() == Shape{classes}))
@@ -103,7 +103,7 @@ Tensor multi_margin_loss(const Tensor& x, const Tensor& target, const MultiMargi
 }
 
 Tensor multilabel_margin_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
-  const Rows rows = rows_of("multilabel_margin_loss", x, target, true);
+  const MarginRows rows = margin_rows("multilabel_margin_loss", x, target, true);
   const Tensor losses = record(
       {"multilabel_margin_loss"}, {rows.x, rows.target},
       [](const Inputs& in, Keep& keep) {
