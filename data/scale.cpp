@@ -394,7 +394,9 @@ Encoded TableCoder::apply(const Table& table, DType dtype) const {
       if (part.categorical)  // the place -1 of what training has not seen becomes 1, "unknown"
         to = missing ? 0 : static_cast<double>(place[static_cast<std::size_t>(column.codes[row])] + 2);
       else
-        to = missing ? nan : standardize ? (column.numbers[row] - part.mean) / part.deviation : column.numbers[row];
+        to = missing       ? not_known
+             : standardize ? (column.numbers[row] - part.mean) / part.deviation
+                           : column.numbers[row];
     }
   }
   return encoded(std::move(values), have, parts.size(), dtype);
