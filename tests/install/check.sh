@@ -23,6 +23,7 @@ cd "$place"
 ./consumer
 
 # The program at the top of docs/fusion.md, as a reader would paste it: the weight of the note that is not there is 0.
+# shellcheck disable=SC2016  # the fences of the page
 sed -n '/^```cpp/,/^```/{/^```/!p;/^```$/q}' "$(dirname "$consumer")/../../docs/fusion.md" > pasted.cpp
 # shellcheck disable=SC2086
 "$@" -std=c++20 -Wall -Wextra -Werror pasted.cpp -o pasted $flags
