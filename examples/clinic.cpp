@@ -51,7 +51,7 @@ int main(int argc, char** argv) {
     const std::uint64_t seed = 101 + arguments.seed + static_cast<std::uint64_t>(k);
     if (!kept.runs.contains(seed)) {
       Measured one;
-      const Patients patients(arguments.full ? 16000 : 10000, 4000, seed);
+      const Patients patients(arguments.full ? 16000 : 8000, 4000, seed);
       const Tensor target = patients.target(patients.test);
       const Tensor truth = data::take_rows(patients.clinic.reliability, patients.test);  // (B, M)
       const auto right = [&](const Tensor& probability) {
