@@ -20,6 +20,14 @@ Tensor magnitude(const Tensor& g) { return kernels::unary(kernels::Unary::abs, g
 /// The larger of two, or NaN.
 double larger(double a, double b) { return std::isnan(a) || a > b ? a : b; }
 
+/// The sum over parameters of what is to be kept small of each.
+Tensor summed(const char* op, const std::vector<Tensor>& parameters, Tensor (*each)(const Tensor&)) {
+  if (parameters.empty()) throw ConfigError(text(op, ": there are no parameters"));
+  Tensor total = each(parameters[0]);
+  for (std::size_t i = 1; i < parameters.size(); ++i) total = total + each(parameters[i]);
+  return total;
+}
+
 }  // namespace
 
 double gradient_norm(const std::vector<Tensor>& parameters, double norm_type) {
@@ -70,23 +78,11 @@ void clip_gradient_value(const std::vector<Tensor>& parameters, double limit) {
 }
 
 Tensor l1_penalty(const std::vector<Tensor>& parameters, double factor) {
-  if (parameters.empty()) throw ConfigError("l1_penalty: there are no parameters");
-  Tensor total;
-  for (const Tensor& p : parameters) {
-    const Tensor each = sum(abs(p));
-    total = total.defined() ? total + each : each;
-  }
-  return total * factor;
+  return summed("l1_penalty", parameters, [](const Tensor& p) { return sum(abs(p)); }) * factor;
 }
 
 Tensor l2_penalty(const std::vector<Tensor>& parameters, double factor) {
-  if (parameters.empty()) throw ConfigError("l2_penalty: there are no parameters");
-  Tensor total;
-  for (const Tensor& p : parameters) {
-    const Tensor each = sum(square(p));
-    total = total.defined() ? total + each : each;
-  }
-  return total * (0.5 * factor);
+  return summed("l2_penalty", parameters, [](const Tensor& p) { return sum(square(p)); }) * (0.5 * factor);
 }
 
 void soft_threshold(const std::vector<Tensor>& parameters, double threshold) {
